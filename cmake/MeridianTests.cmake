@@ -29,6 +29,9 @@ function(meridian_fuzz_target name)
 	if(MERIDIAN_FUZZ)
 		add_executable(${target} fuzz_${name}.c)
 		target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+		add_test(NAME fuzz.run.${name}
+			COMMAND ${CMAKE_SOURCE_DIR}/tests/fuzz/run_short $<TARGET_FILE:${target}> ${corpus})
+		set_tests_properties(fuzz.run.${name} PROPERTIES TIMEOUT 600 LABELS fuzz)
 	else()
 		add_executable(${target} fuzz_${name}.c replay.c)
 		add_test(NAME fuzz.replay.${name} COMMAND ${target} ${corpus})
@@ -38,5 +41,4 @@ function(meridian_fuzz_target name)
 	set_target_properties(${target} PROPERTIES
 		RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests
 		INTERPROCEDURAL_OPTIMIZATION OFF)
-	set_property(GLOBAL APPEND PROPERTY MERIDIAN_FUZZ_NAMES ${name})
 endfunction()
