@@ -20,7 +20,7 @@ struct addr {
 	};
 };
 
-/* "[2001:db8::1]:65535", a unix path, or an address alone. */
+/* "[2001:db8::1]:65535", "unix:/run/x.sock"; an IP alone. */
 enum { ADDR_TEXT_MAX = 128, IP_TEXT_MAX = 64 };
 
 /* `192.0.2.1:80`, `[::1]:443`, `unix:/run/x.sock`; the port is required. False when it is none of
@@ -32,9 +32,9 @@ struct addr addr_from_sockaddr(const struct sockaddr *sa, socklen_t len);
 /* 4 or 16 raw bytes, network order; none when len is another. */
 struct addr addr_from_ip(struct span ip, uint16_t port);
 
-/* Into `text` (ADDR_TEXT_MAX), with port; returns text. */
+/* Into `text` (ADDR_TEXT_MAX), with port, as addr_parse() reads it; "-" for none. Returns text. */
 const char *addr_text(const struct addr *addr, char *text);
-/* Without port. */
+/* Into `text` (IP_TEXT_MAX), without port; "unix" for a unix one. */
 const char *addr_ip_text(const struct addr *addr, char *text);
 uint16_t addr_port(const struct addr *addr); /* 0 for unix */
 void addr_set_port(struct addr *addr, uint16_t port);
