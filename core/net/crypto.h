@@ -30,14 +30,16 @@ int sign_key_generate(uint8_t ret_seed[CRYPTO_KEY_BYTES]);
 int sign_key_new(const uint8_t seed[CRYPTO_KEY_BYTES], struct sign_key **ret_key);
 void sign_key_free(struct sign_key *key);
 void sign_key_public(const struct sign_key *key, uint8_t ret_public[CRYPTO_KEY_BYTES]);
-int sign_make(const struct sign_key *key, struct span bytes, uint8_t ret_signature[CRYPTO_SIGNATURE_BYTES]);
+int sign_make(const struct sign_key *key, struct span bytes,
+	      uint8_t ret_signature[CRYPTO_SIGNATURE_BYTES]);
 int verify_key_new(const uint8_t public_key[CRYPTO_KEY_BYTES], struct verify_key **ret_key);
 void verify_key_free(struct verify_key *key);
 bool verify_check(const struct verify_key *key, struct span bytes, struct span signature);
 
 /* X25519. */
 int exchange_generate(uint8_t ret_private[CRYPTO_KEY_BYTES], uint8_t ret_public[CRYPTO_KEY_BYTES]);
-int exchange_agree(const uint8_t private_key[CRYPTO_KEY_BYTES], const uint8_t public_key[CRYPTO_KEY_BYTES],
+int exchange_agree(const uint8_t private_key[CRYPTO_KEY_BYTES],
+		   const uint8_t public_key[CRYPTO_KEY_BYTES],
 		   uint8_t ret_secret[CRYPTO_KEY_BYTES]);
 
 /* AES-256-GCM; a context keeps its key schedule. */
@@ -47,6 +49,7 @@ void aead_free(struct aead *aead);
 /* out has room for plain.len + CRYPTO_TAG_BYTES; out may be plain.at. */
 int aead_seal(struct aead *aead, const uint8_t nonce[CRYPTO_NONCE_BYTES], struct span header,
 	      struct span plain, uint8_t *out);
-/* out has room for sealed.len - CRYPTO_TAG_BYTES. False: it does not open; out is not to be read. */
+/* out has room for sealed.len - CRYPTO_TAG_BYTES. False: it does not open; out is not to be read.
+ */
 bool aead_open(struct aead *aead, const uint8_t nonce[CRYPTO_NONCE_BYTES], struct span header,
 	       struct span sealed, uint8_t *out);
