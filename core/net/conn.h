@@ -3,9 +3,9 @@
  * conn: a duplex of bytes, TCP or TLS over TCP, on one worker's loop. It hides which.
  *
  * Non-blocking throughout. The owner reads until CONN_BLOCKED or a short read, writes at once, and
- * asks to be told only when blocked. All callbacks run on the loop's thread, never from inside a call
- * of the owner's; from inside a callback the owner may close the conn. One deadline a conn: the
- * nearest of the owner's worries.
+ * asks to be told only when blocked. All callbacks run on the loop's thread, never from inside a
+ * call of the owner's; from inside a callback the owner may close the conn. One deadline a conn:
+ * the nearest of the owner's worries.
  */
 #pragma once
 
@@ -20,7 +20,7 @@ struct conn;
 enum conn_outcome {
 	CONN_OK = 0,
 	CONN_BLOCKED = 1, /* nothing moved: ask with conn_want() */
-	CONN_EOF = 2,	  /* reading: the other side has finished (FIN, or close_notify) */
+	CONN_EOF = 2,     /* reading: the other side has finished (FIN, or close_notify) */
 	CONN_BROKEN = 3,  /* reset, TLS failure, truncated TLS: conn_reason() says what; close it */
 };
 
@@ -42,17 +42,20 @@ int conn_accept(struct loop *loop, int fd, const struct addr *from, struct tls_c
 
 struct conn_target {
 	struct addr addr;
-	struct tls_context *tls;  /* NULL: plain */
+	struct tls_context *tls; /* NULL: plain */
 	const char *server_name; /* SNI and the name to verify; NULL with plain */
 };
 /* Errors: -ENOMEM, and those of connect() that come at once (-ENETUNREACH…). */
-int conn_connect(struct loop *loop, const struct conn_target *target, const struct conn_events *events,
-		 void *arg, struct conn **ret_conn);
-/* Closes at once (TLS: close_notify is tried) and frees. NULL is fine. */
+int conn_connect(struct loop *loop, const struct conn_target *target,
+		 const struct conn_events *events, void *arg, struct conn **ret_conn);
+/* Closes at once (TLS: close_notify is tried) and frees; what conn_writev() took is still delivered
+ * as far as the other side reads within a few seconds. NULL is fine. */
 void conn_close(struct conn *conn);
 /* Closes so that the kernel sends what it holds, then reads and drops what still comes, for at most
  * linger_ms, so that the last response is not lost to a reset (RFC 9112 9.6). Moved. */
 void conn_close_lingering(struct conn *conn, int64_t linger_ms);
+/* Ends all that still lingers on this thread's loop: before loop_free(). */
+void conn_end_lingering(struct loop *loop);
 /* Changes owner: a kept origin connection goes to its next user. */
 void conn_set_events(struct conn *conn, const struct conn_events *events, void *arg);
 
@@ -62,15 +65,16 @@ int conn_readv(struct conn *conn, const struct iovec *iov, int n_iov, size_t *re
 int conn_writev(struct conn *conn, const struct iovec *iov, int n_iov, size_t *ret_n);
 /* After all is written: FIN, and close_notify before it. Reading goes on. */
 void conn_finish(struct conn *conn);
-/* What is of interest from now on; on_readable also runs for bytes that TLS has already decrypted. */
+/* What is of interest from now on; on_readable also runs for bytes that TLS has already decrypted.
+ */
 void conn_want(struct conn *conn, bool read, bool write);
 /* MONO_NEVER: none. Cheap to push out. */
 void conn_set_deadline(struct conn *conn, mono_t at);
 
-const struct addr *conn_from(const struct conn *conn);	/* the other side */
-const struct addr *conn_local(const struct conn *conn); /* ours, asked of the kernel once */
+const struct addr *conn_from(const struct conn *conn); /* the other side */
+const struct addr *conn_local(struct conn *conn);      /* ours, asked of the kernel once */
 bool conn_is_tls(const struct conn *conn);
-struct span conn_alpn(const struct conn *conn);	      /* empty: none agreed */
+struct span conn_alpn(const struct conn *conn);        /* empty: none agreed */
 struct span conn_server_name(const struct conn *conn); /* SNI as asked; empty: none */
 const char *conn_tls_version(const struct conn *conn); /* "TLSv1.3"; "" for plain */
 const char *conn_tls_cipher(const struct conn *conn);

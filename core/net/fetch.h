@@ -9,7 +9,7 @@
 #include "core/loop.h"
 #include "core/net/addr.h"
 
-struct fetcher;	   /* one per loop */
+struct fetcher;    /* one per loop */
 struct http_fetch; /* one request under way */
 
 int fetcher_new(struct loop *loop, struct fetcher **ret_fetcher);
@@ -17,11 +17,12 @@ void fetcher_free(struct fetcher *fetcher); /* aborts what is under way, without
 
 struct fetch_request {
 	const char *url;
-	const char *method;	     /* NULL: GET */
-	const char *const *headers;  /* "Name: value"…, NULL-terminated; may be NULL */
-	struct span body;	     /* copied */
-	const char *unix_socket;     /* connect here whatever the URL says; NULL: no */
-	const struct addr *connect_to; /* connect here, keeping the URL's host and SNI; NULL: resolve */
+	const char *method;         /* NULL: GET */
+	const char *const *headers; /* "Name: value"…, NULL-terminated; may be NULL */
+	struct span body;           /* copied */
+	const char *unix_socket;    /* connect here whatever the URL says; NULL: no */
+	const struct addr
+		*connect_to; /* connect here, keeping the URL's host and SNI; NULL: resolve */
 	const char *ca_file;
 	bool insecure;
 	int64_t timeout_ms; /* whole; > 0 */
@@ -30,7 +31,7 @@ struct fetch_request {
 };
 
 struct fetch_response {
-	int r;		   /* 0, or -ETIMEDOUT, -ECONNREFUSED, -EPROTO, -EMSGSIZE (body too long), -EIO */
+	int r; /* 0, or -ETIMEDOUT, -ECONNREFUSED, -EPROTO, -EMSGSIZE (body too long), -EIO */
 	const char *error; /* libcurl's text when r < 0 */
 	long status;
 	struct span body; /* valid during the callback */
@@ -39,6 +40,6 @@ struct fetch_response {
 typedef void (*fetch_fn)(const struct fetch_response *response, void *arg);
 
 /* All of `request` is copied. fn runs once, in a later turn, unless cancelled. */
-int fetch_start(struct fetcher *fetcher, const struct fetch_request *request, fetch_fn fn, void *arg,
-		struct http_fetch **ret_fetch);
+int fetch_start(struct fetcher *fetcher, const struct fetch_request *request, fetch_fn fn,
+		void *arg, struct http_fetch **ret_fetch);
 void fetch_cancel(struct http_fetch *fetch); /* before its fn has run */

@@ -12,15 +12,16 @@ struct resolver;
 struct resolver_conf {
 	const char *servers; /* "127.0.0.1:5301,192.0.2.53"; NULL: the system's */
 	int64_t timeout_ms;  /* of one try; 0: 2000 */
-	int tries;	     /* 0: 3 */
+	int tries;           /* 0: 3 */
 };
-int resolver_new(struct loop *loop, const struct resolver_conf *conf, struct resolver **ret_resolver);
+int resolver_new(struct loop *loop, const struct resolver_conf *conf,
+		 struct resolver **ret_resolver);
 /* Questions under way are forgotten: their fn does not run. NULL is fine. */
 void resolver_free(struct resolver *resolver);
 
 enum { RESOLVER_MAX_ADDRS = 32 };
 struct resolved {
-	int r;		/* 0, -ENOENT (no such name or no addresses), -ETIMEDOUT, -EIO */
+	int r;          /* 0, -ENOENT (no such name or no addresses), -ETIMEDOUT, -EIO */
 	uint32_t ttl_s; /* least of the answers' */
 	size_t n_addrs; /* without ports; A before AAAA, each in the order of the answer */
 	struct addr addrs[RESOLVER_MAX_ADDRS];

@@ -24,7 +24,7 @@ void sock_registry_free(struct sock_registry *registry);
 struct sock_wish {
 	const char *purpose; /* "http", "dns", "gossip", "admin": copied */
 	enum sock_type type;
-	struct addr addr;   /* port 0: the kernel chooses one, the same for all slots */
+	struct addr addr; /* port 0: the kernel chooses one, the same for all slots */
 	unsigned slot;
 	int receive_bytes; /* SO_RCVBUF; 0: the kernel's default */
 	int send_bytes;
@@ -32,8 +32,8 @@ struct sock_wish {
 
 /* The descriptor for a purpose, address and slot: inherited if the old process had it, else bound
  * (and listening) now: non-blocking, close-on-exec, SO_REUSEPORT, for IPv6 V6ONLY. It stays the
- * registry's: never close it. An unix address replaces a stale socket file. *ret_addr is the address
- * with the port it got. Errors: -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, …; log them with
+ * registry's: never close it. An unix address replaces a stale socket file. *ret_addr is the
+ * address with the port it got. Errors: -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, …; log them with
  * sock_error_log(). */
 int sock_get(struct sock_registry *registry, const struct sock_wish *wish, int *ret_fd,
 	     struct addr *ret_addr);
@@ -43,12 +43,14 @@ void sock_error_log(const struct sock_wish *wish, int r);
 /* Drops inherited sockets that nobody asked for: the new configuration no longer has them. */
 void sock_drop_unclaimed(struct sock_registry *registry);
 
-/* Take-over. The old process offers its registry on a unix socket (mode 0600, same user only); a new
- * process asks there, gets all descriptors, and says when it serves; then the old one drains. */
+/* Take-over. The old process offers its registry on a unix socket (mode 0600, same user only); a
+ * new process asks there, gets all descriptors, and says when it serves; then the old one drains.
+ */
 struct sock_offer;
 int sock_offer_open(struct sock_registry *registry, struct loop *loop, const char *path,
 		    void (*on_taken)(void *arg), void *arg, struct sock_offer **ret_offer);
-void sock_offer_close(struct sock_offer *offer); /* NULL is fine; leaves the path when it was taken over */
+void sock_offer_close(
+	struct sock_offer *offer); /* NULL is fine; leaves the path when it was taken over */
 
 enum sock_take_outcome { SOCK_TAKEN = 0, SOCK_NOBODY = 1 };
 struct sock_heir; /* the open line to the old process */
