@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * common_conf: the sections that are the same in all programs and that core itself understands: `log`
- * and `admin`. (`node` and `cluster` are in cluster/cluster_conf.h.)
+ * common_conf: the sections that are the same in all programs and that core itself understands:
+ * `log` and `admin`. (`node` and `cluster` are in cluster/cluster_conf.h.)
  */
 #pragma once
 
@@ -19,8 +19,8 @@ int log_section_open(const struct log_section *log, const char *program);
 
 struct admin_section {
 	bool set;
-	struct addr listen;  /* reading: a loopback address */
-	const char *socket;  /* changing: path of the unix socket */
+	struct addr listen;     /* reading: a loopback address */
+	const char *socket;     /* changing: path of the unix socket */
 	const char *token_file; /* changing over `listen`: a secret; NULL: never */
 };
 extern const struct conf_section admin_section;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * conf: the one configuration reader. libyaml parses a file into a tree that knows where each node
- * stands; tables that stand beside our structs bind the tree to them. Reading goes on after an error
- * to find the rest; each error has file:line:column and says what was found, what was expected and,
- * for a misspelt key, the nearest one. A bound value keeps its place, so that later checks (a route
- * names a pool that is not there) point at the line too. The reference page of all keys is printed
- * from the same tables.
+ * stands; tables that stand beside our structs bind the tree to them. Reading goes on after an
+ * error to find the rest; each error has file:line:column and says what was found, what was
+ * expected and, for a misspelt key, the nearest one. A bound value keeps its place, so that later
+ * checks (a route names a pool that is not there) point at the line too. The reference page of all
+ * keys is printed from the same tables.
  *
  * Main or control thread. Everything bound lives in the document's memory until conf_free().
  */
@@ -21,21 +21,21 @@ struct conf; /* one document, its bound structs, the places of their values, and
 enum conf_type {
 	CONF_TYPE_END,
 	CONF_TYPE_STRING,   /* const char * */
-	CONF_TYPE_PATH,	    /* const char *: relative to the file's folder, made absolute */
-	CONF_TYPE_BOOL,	    /* bool */
+	CONF_TYPE_PATH,     /* const char *: relative to the file's folder, made absolute */
+	CONF_TYPE_BOOL,     /* bool */
 	CONF_TYPE_COUNT,    /* uint32_t */
-	CONF_TYPE_REAL,	    /* double */
+	CONF_TYPE_REAL,     /* double */
 	CONF_TYPE_DURATION, /* int64_t in ms: 250ms, 30s, 5m, 2h, 1d */
-	CONF_TYPE_SIZE,	    /* uint64_t in bytes: 512, 16KiB, 512MiB, 4GiB */
-	CONF_TYPE_RATE,	    /* double a second: 100/s, 30/m */
+	CONF_TYPE_SIZE,     /* uint64_t in bytes: 512, 16KiB, 512MiB, 4GiB */
+	CONF_TYPE_RATE,     /* double a second: 100/s, 30/m */
 	CONF_TYPE_ADDRESS,  /* struct addr with a port: 127.0.0.1:80, [::1]:443, unix:/run/x */
-	CONF_TYPE_IP,	    /* struct addr without a port */
+	CONF_TYPE_IP,       /* struct addr without a port */
 	CONF_TYPE_PREFIX,   /* struct prefix */
 	CONF_TYPE_ENDPOINT, /* const char *: host:port or address:port, checked, not resolved */
 	CONF_TYPE_CHOICE,   /* int: an enum's value, by its word */
 	CONF_TYPE_SECTION,  /* a struct in place */
-	CONF_TYPE_LIST,	    /* an array of structs or scalars, and its length */
-	CONF_TYPE_MAP,	    /* keys of the user's choosing: an array of structs with the key in it */
+	CONF_TYPE_LIST,     /* an array of structs or scalars, and its length */
+	CONF_TYPE_MAP, /* keys of the user's choosing: an array of structs with the key in it */
 };
 
 struct conf_choice {
@@ -50,23 +50,24 @@ struct conf_key {
 	enum conf_type type;
 	size_t offset; /* of the value in the struct; for LIST and MAP of the pointer */
 	bool required;
-	bool has_range;		       /* min and max hold */
-	double min, max;	       /* COUNT, REAL, DURATION (ms), SIZE (bytes), RATE */
-	const char *initial;	       /* default, as a user would write it; NULL: zero */
-	const struct conf_choice *choices; /* CHOICE; ends with .word NULL */
+	bool has_range;                     /* min and max hold */
+	double min, max;                    /* COUNT, REAL, DURATION (ms), SIZE (bytes), RATE */
+	const char *initial;                /* default, as a user would write it; NULL: zero */
+	const struct conf_choice *choices;  /* CHOICE; ends with .word NULL */
 	const struct conf_section *section; /* SECTION, LIST and MAP of structs */
-	enum conf_type item;	       /* LIST of scalars: their type; with a section: CONF_TYPE_SECTION */
-	size_t n_offset;	       /* LIST, MAP: of the size_t count */
-	size_t set_offset;	       /* of a bool that is set when the key was given; 0: none */
-	uint32_t max_items;	       /* LIST, MAP; 0: 65536 */
+	enum conf_type item; /* LIST of scalars: their type; with a section: CONF_TYPE_SECTION */
+	size_t n_offset;     /* LIST, MAP: of the size_t count */
+	size_t set_offset;   /* of a bool that is set when the key was given; 0: none */
+	uint32_t max_items;  /* LIST, MAP; 0: 65536 */
 	const char *help;
 };
 
 struct conf_section {
-	const char *name;   /* for the reference page: "pools[]" */
+	const char *name; /* for the reference page: "pools[]" */
 	size_t struct_size;
 	const struct conf_key *keys; /* ends with CONF_TYPE_END */
-	size_t key_offset;  /* in the struct of a MAP's items: of the const char * that gets the key */
+	size_t key_offset; /* in the struct of a MAP's items: of the const char * that gets the key
+			    */
 	const char *help;
 };
 
@@ -106,13 +107,13 @@ struct conf_section {
 #define CONF_END { .type = CONF_TYPE_END }
 /* clang-format on */
 
-#define CONF_REQUIRED true
-#define CONF_OPTIONAL false
+#define CONF_REQUIRED   true
+#define CONF_OPTIONAL   false
 #define CONF_NO_INITIAL NULL
 
 /* Reads a file and binds it to a new zeroed struct of the section's size: *ret_root is always set,
- * and as complete as it could be made. Errors: -ENOMEM; what is wrong with the file is no error here:
- * look at conf_n_errors(). */
+ * and as complete as it could be made. Errors: -ENOMEM; what is wrong with the file is no error
+ * here: look at conf_n_errors(). */
 int conf_read_file(const char *path, const struct conf_section *section, struct conf **ret_conf,
 		   void **ret_root);
 /* The same from memory; `name` stands for the file's name in errors. At most 8 MiB. */
@@ -146,5 +147,6 @@ bool conf_parse_duration_ms(struct span text, int64_t *ret_ms);
 bool conf_parse_size(struct span text, uint64_t *ret_bytes);
 bool conf_parse_rate(struct span text, double *ret_per_s);
 
-/* The reference in Markdown: every key with its type, range, default and help, sections as headings. */
+/* The reference in Markdown: every key with its type, range, default and help, sections as
+ * headings. */
 void conf_print_reference(const struct conf_section *section, struct buf *out);
