@@ -19,7 +19,7 @@ enum { BLOCK_BYTES = 16 * 1024, CHAIN_SLICES = 16 };
 /* Who owns a slice's bytes. A worker's block counts plainly, a shared object atomically. */
 struct slice_owner {
 	uint32_t n_refs;
-	bool shared;                                 /* n_refs is atomic; release from any thread */
+	bool shared;                                /* n_refs is atomic; release from any thread */
 	void (*release)(struct slice_owner *owner); /* at the last unref */
 };
 

@@ -3,10 +3,11 @@
  * loop: libevent, one base a thread, as the rest of us sees it. libevent appears here and in
  * core/admin.c alone.
  *
- * One clock reading a turn: loop_now(). Timers are lazy: pushing a deadline further out costs a
- * store; the wake-up that comes too early finds out and sleeps on. Deferred work runs at the end of
- * the turn in which it was deferred, after all callbacks: that is where output is flushed once.
- * Everything here is for the loop's own thread, but for what says otherwise.
+ * A turn is: callbacks of descriptors, then of timers, then deferred work. One clock reading a
+ * turn: loop_now(). Timers are lazy: pushing a deadline further out costs a store; the wake-up that
+ * comes too early finds out and sleeps on. Deferred work runs at the end of the turn in which it
+ * was deferred, after all callbacks: that is where output is flushed once. Everything here is for
+ * the loop's own thread, but for what says otherwise.
  */
 #pragma once
 
@@ -14,6 +15,7 @@
 #include <event2/event_struct.h>
 
 #include <bsd/sys/queue.h>
+#include <bsd/sys/tree.h>
 
 #include "core/clock.h"
 
@@ -30,24 +32,25 @@ void loop_stop(struct loop *loop);
 /* One turn, waiting at most max_wait_ms: for tests and for the end of a process. */
 int loop_turn(struct loop *loop, int64_t max_wait_ms);
 
-mono_t loop_now(const struct loop *loop);
+mono_t loop_now(const struct loop *loop);     /* outside a turn it reads the clock each time */
 int64_t loop_wall_s(const struct loop *loop); /* for dates and certificates; read once a turn */
 bool loop_is_mine(const struct loop *loop);   /* any thread; true before loop_run() */
 const char *loop_name(const struct loop *loop);
 struct event_base *loop_base(struct loop *loop); /* for admin.c alone */
 
 struct loop_timer {
-	struct event ev;
+	RB_ENTRY(loop_timer) link;
 	struct loop *loop;
 	loop_fn fn;
 	void *arg;
 	mono_t at;     /* when fn shall run; MONO_NEVER: stopped */
-	mono_t set_at; /* when the event underneath fires: at or before `at` */
+	mono_t set_at; /* its place in the tree, at or before `at`; MONO_NEVER: in no tree */
 };
 void loop_timer_init(struct loop_timer *timer, struct loop *loop, loop_fn fn, void *arg);
 /* Runs fn once at `at` or shortly after. Setting it again moves it. */
 void loop_timer_set(struct loop_timer *timer, mono_t at);
-void loop_timer_stop(struct loop_timer *timer); /* fn will not run; safe on a stopped or zeroed one */
+void loop_timer_stop(
+	struct loop_timer *timer); /* fn will not run; safe on a stopped or zeroed one */
 
 /* A file descriptor that is watched. Level-triggered. The fd stays the caller's. */
 struct loop_io {

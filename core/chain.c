@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * chain: a ring of slices, and the slab that the blocks come from. The slab keeps what came back,
+ * for the next user: in steady state nothing is allocated.
+ */
+#include "core/chain.h"
+
+#include "core/error.h"
+#include "core/obj.h"
+
+struct slab {
+	uint32_t kind;
+	struct block *free_blocks;
+	size_t n_out, n_free, max_blocks;
+};
+
+#define SLAB_KIND OBJ_KIND('s', 'l', 'a', 'b')
+enum { MAX_KEPT = 256 }; /* blocks kept free: 4 MiB */
+
+void slice_owner_ref(struct slice_owner *owner)
+{
+	if (!owner)
+		return;
+	if (owner->shared)
+		__atomic_fetch_add(&owner->n_refs, 1, __ATOMIC_RELAXED);
+	else
+		owner->n_refs++;
+}
+
+void slice_owner_unref(struct slice_owner *owner)
+{
+	if (!owner)
+		return;
+	uint32_t left = owner->shared ? __atomic_sub_fetch(&owner->n_refs, 1, __ATOMIC_ACQ_REL)
+				      : --owner->n_refs;
+	MUST(left != UINT32_MAX);
+	if (left == 0)
+		owner->release(owner);
+}
+
+int slab_new(size_t max_blocks, struct slab **ret_slab)
+{
+	struct slab *slab = OBJ_NEW(struct slab, SLAB_KIND);
+
+	if (!slab)
+		return err_new(-ENOMEM);
+	slab->max_blocks = max_blocks;
+	*ret_slab = slab;
+	return 0;
+}
+
+void slab_free(struct slab *slab)
+{
+	if (!slab)
+		return;
+	MUST(slab->n_out == 0);
+	while (slab->free_blocks) {
+		struct block *block = slab->free_blocks;
+		slab->free_blocks = block->next_free;
+		free(block);
+	}
+	OBJ_FREE(slab);
+}
+
+size_t slab_n_out(const struct slab *slab)
+{
+	return slab->n_out;
+}
+
+static void release_block(struct slice_owner *owner)
+{
+	struct block *block = CONTAINER_OF(owner, struct block, owner);
+	struct slab *slab = block->slab;
+
+	slab->n_out--;
+	if (slab->n_free >= MAX_KEPT) {
+		free(block);
+		return;
+	}
+	block->next_free = slab->free_blocks;
+	slab->free_blocks = block;
+	slab->n_free++;
+}
+
+struct block *slab_take(struct slab *slab)
+{
+	if (slab->n_out >= slab->max_blocks)
+		return NULL;
+	struct block *block = slab->free_blocks;
+	if (block) {
+		slab->free_blocks = block->next_free;
+		slab->n_free--;
+	} else {
+		block = malloc(sizeof(*block));
+		if (!block)
+			return NULL;
+	}
+	block->owner = (struct slice_owner){ .n_refs = 1, .release = release_block };
+	block->slab = slab;
+	block->next_free = NULL;
+	block->len = 0;
+	slab->n_out++;
+	return block;
+}
+
+static struct slice *slice_at(struct chain *chain, unsigned i)
+{
+	return &chain->slices[(chain->first + i) % CHAIN_SLICES];
+}
+
+void chain_push(struct chain *chain, struct slice slice)
+{
+	struct slice *last = chain->n ? slice_at(chain, chain->n - 1u) : NULL;
+
+	if (slice.len == 0) {
+		slice_owner_unref(slice.owner);
+		return;
+	}
+	chain->bytes += slice.len;
+	if (last && last->owner == slice.owner && last->at + last->len == slice.at &&
+	    slice.len <= UINT32_MAX - last->len) {
+		last->len += slice.len;
+		slice_owner_unref(slice.owner);
+		return;
+	}
+	MUST(!chain_full(chain));
+	*slice_at(chain, chain->n++) = slice;
+}
+
+void chain_push_block(struct chain *chain, struct block *block, uint32_t from, uint32_t len)
+{
+	MUST(from <= block->len && len <= block->len - from);
+	slice_owner_ref(&block->owner);
+	chain_push(chain, (struct slice){ block->bytes + from, len, &block->owner });
+}
+
+static void pop_front(struct chain *chain)
+{
+	chain->first = (uint16_t)((chain->first + 1) % CHAIN_SLICES);
+	chain->n--;
+}
+
+size_t chain_move(struct chain *to, struct chain *from, size_t max_bytes)
+{
+	size_t moved = 0;
+
+	while (moved < max_bytes && from->n && !chain_full(to)) {
+		struct slice *front = slice_at(from, 0);
+		struct slice part = *front;
+		if (part.len > max_bytes - moved) {
+			part.len = (uint32_t)(max_bytes - moved);
+			slice_owner_ref(part.owner);
+			front->at += part.len;
+			front->len -= part.len;
+		} else {
+			pop_front(from);
+		}
+		from->bytes -= part.len;
+		moved += part.len;
+		chain_push(to, part);
+	}
+	return moved;
+}
+
+void chain_drop(struct chain *chain, size_t n)
+{
+	MUST(n <= chain->bytes);
+	chain->bytes -= n;
+	while (n > 0) {
+		struct slice *front = slice_at(chain, 0);
+		if (front->len > n) {
+			front->at += n;
+			front->len -= (uint32_t)n;
+			return;
+		}
+		n -= front->len;
+		slice_owner_unref(front->owner);
+		pop_front(chain);
+	}
+}
+
+void chain_clear(struct chain *chain)
+{
+	chain_drop(chain, chain->bytes);
+}
+
+int chain_iov(const struct chain *chain, struct iovec *iov, int max_iov)
+{
+	int n = MIN((int)chain->n, max_iov);
+
+	for (int i = 0; i < n; i++) {
+		const struct slice *slice =
+			&chain->slices[(chain->first + (unsigned)i) % CHAIN_SLICES];
+		iov[i] = (struct iovec){ (void *)(uintptr_t)slice->at, slice->len };
+	}
+	return n;
+}
+
+struct span chain_front(const struct chain *chain)
+{
+	const struct slice *slice = &chain->slices[chain->first];
+
+	return chain->n ? span_of(slice->at, slice->len) : SPAN_NONE;
+}
