@@ -27,8 +27,8 @@ struct mailbox {
 	bool closed;
 };
 
-int mailbox_open(struct mailbox *mailbox,
-		 struct loop *loop); /* the loop's thread, or before it runs */
+/* The loop's thread, or before it runs. Errors: -errno. */
+int mailbox_open(struct mailbox *mailbox, struct loop *loop);
 /* Drops what was not read, and from now on what is posted. The loop's thread, or after it ended. */
 void mailbox_close(struct mailbox *mailbox);
 void mailbox_post(struct mailbox *mailbox, struct mail *mail); /* any thread; moved */
