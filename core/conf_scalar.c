@@ -228,7 +228,7 @@ static bool host_is_good(struct span host)
 static bool endpoint_is_good(struct span text)
 {
 	struct addr addr;
-	uint64_t port;
+	uint64_t port = 0;
 	size_t colon = span_find(text, ':');
 
 	if (addr_parse(text, &addr))
