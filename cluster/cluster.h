@@ -13,7 +13,8 @@
 
 struct cluster;
 
-/* The `node` and `cluster` sections, the same in all programs (cluster/cluster_conf.h binds them). */
+/* The `node` and `cluster` sections, the same in all programs (cluster/cluster_conf.h binds them).
+ */
 struct node_conf {
 	const char *name;
 	const char *region;
@@ -38,24 +39,27 @@ struct cluster_conf {
 };
 
 struct cluster_start {
-	const struct node_conf *node;	    /* borrowed until cluster_stop() */
+	const struct node_conf *node;       /* borrowed until cluster_stop() */
 	const struct cluster_conf *cluster; /* likewise */
-	enum member_role role;		    /* what this program is; the certificate must allow it */
+	enum member_role role; /* what this program is; the certificate must allow it */
 	struct sock_registry *socks;
 };
 
-/* Checks identity, certificate and keyring, binds, and starts the thread. Errors are logged with file
- * and reason: -EINVAL (does not fit), -ENOENT (a file is missing), -EADDRINUSE, … Main thread. */
+/* Checks identity, certificate and keyring, binds, and starts the thread. Errors are logged with
+ * file and reason: -EINVAL (does not fit), -ENOENT (a file is missing), -EADDRINUSE, … Main thread.
+ */
 int cluster_start(const struct cluster_start *start, struct cluster **ret_cluster);
 /* Says that we leave, waits at most a second for it to be told, ends the thread. NULL is fine. */
 void cluster_stop(struct cluster *cluster);
 /* Ends without a word: a successor has taken our sockets and lives on as the same member. */
 void cluster_hand_over(struct cluster *cluster);
 
-/* fn runs in the mailbox's thread with each new view and owns that reference; once at the start with
- * the present one. Any thread; the mailbox must stay open until cluster_stop() has returned. */
+/* fn runs in the mailbox's thread with each new view and owns that reference; once at the start
+ * with the present one. Any thread; the mailbox must stay open until cluster_stop() has returned.
+ */
 typedef void (*cluster_view_fn)(struct view *view, void *arg);
-int cluster_subscribe(struct cluster *cluster, struct mailbox *mailbox, cluster_view_fn fn, void *arg);
+int cluster_subscribe(struct cluster *cluster, struct mailbox *mailbox, cluster_view_fn fn,
+		      void *arg);
 
 /* Facts of ours. Any thread; what did not change is not sent again. Errors: -ENOMEM. */
 struct service_report {
@@ -64,8 +68,10 @@ struct service_report {
 	uint16_t share_pct;
 	uint16_t n_origins, n_origins_up;
 };
-int cluster_report_services(struct cluster *cluster, const struct service_report *services, size_t n);
-int cluster_report_load(struct cluster *cluster, uint32_t requests_per_second, uint32_t open_connections);
+int cluster_report_services(struct cluster *cluster, const struct service_report *services,
+			    size_t n);
+int cluster_report_load(struct cluster *cluster, uint32_t requests_per_second,
+			uint32_t open_connections);
 int cluster_report_drain(struct cluster *cluster, bool draining);
 
 /* The view as JSON for the admin port: {"self":…, "members":[…]}. Owned by the caller. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * view: what one member knows of the cluster at one moment: an immutable, refcounted snapshot. It is
- * published when something changed, at most ten times a second, and handed to each subscriber by
+ * view: what one member knows of the cluster at one moment: an immutable, refcounted snapshot. It
+ * is published when something changed, at most ten times a second, and handed to each subscriber by
  * message. Strings in it live as long as it does.
  */
 #pragma once
@@ -42,22 +42,24 @@ struct view_member {
 	struct addr gossip_addr;
 	bool has_location;
 	double latitude, longitude;
-	struct addr addresses[MEMBER_MAX_ADDRESSES]; /* what it claims DNS may answer with; port 0 */
+	struct addr
+		addresses[MEMBER_MAX_ADDRESSES]; /* what it claims DNS may answer with; port 0 */
 	size_t n_addresses;
 	uint32_t capacity_rps; /* 0: not said */
 	uint32_t load_rps;
 	uint32_t open_connections;
 	bool draining;
-	const char *version; /* of its software */
+	const char *version;           /* of its software */
 	struct view_service *services; /* sorted by name */
 	size_t n_services;
 };
 
 struct view {
 	struct snapshot snapshot;
-	uint64_t number;	    /* one more with each view of this process */
+	uint64_t number; /* one more with each view of this process */
 	struct member_id self;
-	struct view_member *members; /* sorted by id; the dead and the left stay for their tombstone time */
+	struct view_member
+		*members; /* sorted by id; the dead and the left stay for their tombstone time */
 	size_t n_members;
 };
 
@@ -75,8 +77,8 @@ static inline void view_unref(struct view *view)
 const struct view_member *view_member_by_id(const struct view *view, const struct member_id *id);
 const struct view_service *view_service_by_name(const struct view_member *member, const char *name);
 
-/* For tests and simulators, and for cluster.c: a view with room for n members and an arena of its own
- * for strings and services. */
+/* For tests and simulators, and for cluster.c: a view with room for n members and an arena of its
+ * own for strings and services. */
 struct view *view_new(size_t n_members);
-const char *view_str(struct view *view, const char *s);		    /* copies into the view */
+const char *view_str(struct view *view, const char *s);          /* copies into the view */
 struct view_service *view_services(struct view *view, size_t n); /* zeroed, of the view */

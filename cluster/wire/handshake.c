@@ -106,7 +106,7 @@ static int outcome_of_seal(int outcome)
 
 static int check_greeting(const struct handshake_self *self, const struct seal_header *header,
 			  const Meridian__Greeting *greeting, struct span answers, int64_t wall_s,
-			  struct handshake_peer *peer)
+			  struct proven_member *other)
 {
 	struct span bytes = door_bytes(&greeting->certificate);
 	uint8_t to_sign[TO_SIGN_MAX_BYTES];
@@ -115,16 +115,16 @@ static int check_greeting(const struct handshake_self *self, const struct seal_h
 
 	if (greeting->ephemeral.len != CRYPTO_KEY_BYTES || bytes.len > CERTIFICATE_MAX_BYTES)
 		return HANDSHAKE_MALFORMED;
-	int r = certificate_check(self->identity->authority, bytes, wall_s, &peer->certificate);
+	int r = certificate_check(self->identity->authority, bytes, wall_s, &other->certificate);
 	if (r != CERTIFICATE_OK)
 		return r < 0 ? err_pass(r) : HANDSHAKE_CERTIFICATE;
-	memcpy(peer->certificate_bytes, bytes.at, bytes.len);
-	peer->certificate_len = bytes.len;
-	if (!member_id_equal(&peer->certificate.id, &header->sender))
+	memcpy(other->certificate_bytes, bytes.at, bytes.len);
+	other->certificate_len = bytes.len;
+	if (!member_id_equal(&other->certificate.id, &header->sender))
 		return HANDSHAKE_FORGED;
 	r = bytes_to_sign(header, door_bytes(&greeting->ephemeral), answers, to_sign, &len);
 	if (r == 0)
-		r = verify_key_new(peer->certificate.public_key, &key);
+		r = verify_key_new(other->certificate.public_key, &key);
 	if (r < 0)
 		return err_pass(r);
 	bool genuine = verify_check(key, span_of(to_sign, len), door_bytes(&greeting->signature));
@@ -135,7 +135,7 @@ static int check_greeting(const struct handshake_self *self, const struct seal_h
 /* Opens a packet whose header is read and checks all that it says. */
 static int open_packet(const struct handshake_self *self, const struct seal_header *header,
 		       struct span packet, struct span answers, int64_t wall_s,
-		       uint8_t ret_ephemeral[CRYPTO_KEY_BYTES], struct handshake_peer *ret_peer)
+		       uint8_t ret_ephemeral[CRYPTO_KEY_BYTES], struct proven_member *ret_other)
 {
 	uint8_t plain[PLAIN_BYTES];
 	struct door door;
@@ -153,7 +153,7 @@ static int open_packet(const struct handshake_self *self, const struct seal_head
 	door_init(&door, CONTENT_MAX_BYTES);
 	const Meridian__Greeting *greeting = (void *)door_unpack(
 		&door, &meridian__greeting__descriptor, span_of(plain + 2, len));
-	r = greeting ? check_greeting(self, header, greeting, answers, wall_s, ret_peer)
+	r = greeting ? check_greeting(self, header, greeting, answers, wall_s, ret_other)
 		     : HANDSHAKE_MALFORMED;
 	if (r == HANDSHAKE_OK)
 		memcpy(ret_ephemeral, greeting->ephemeral.data, CRYPTO_KEY_BYTES);
@@ -272,16 +272,16 @@ static int welcome(const struct handshake_self *self, const struct seal_header *
 
 int handshake_answer(const struct handshake_self *self, struct span hello, int64_t wall_s,
 		     uint8_t ret_welcome[HANDSHAKE_BYTES], struct session *ret_session,
-		     struct handshake_peer *ret_peer)
+		     struct proven_member *ret_other)
 {
 	uint8_t ephemeral[CRYPTO_KEY_BYTES], packet[HANDSHAKE_BYTES];
-	struct handshake_peer peer;
+	struct proven_member other;
 	struct seal_header header;
 	struct session session;
 
 	if (seal_read_header(hello, &header) != SEAL_OK || header.kind != SEAL_HELLO)
 		return HANDSHAKE_MALFORMED;
-	int r = open_packet(self, &header, hello, SPAN_NONE, wall_s, ephemeral, &peer);
+	int r = open_packet(self, &header, hello, SPAN_NONE, wall_s, ephemeral, &other);
 	if (r != HANDSHAKE_OK)
 		return r;
 	struct agreement with = { .public_key = ephemeral,
@@ -293,17 +293,17 @@ int handshake_answer(const struct handshake_self *self, struct span hello, int64
 		return err_pass(r);
 	memcpy(ret_welcome, packet, sizeof(packet));
 	*ret_session = session;
-	*ret_peer = peer;
+	*ret_other = other;
 	return HANDSHAKE_OK;
 }
 
 int handshake_finish(const struct handshake_self *self, const struct handshake *handshake,
 		     struct span welcome_packet, int64_t wall_s, struct session *ret_session,
-		     struct handshake_peer *ret_peer)
+		     struct proven_member *ret_other)
 {
 	struct span hello = span_of(handshake->hello, HANDSHAKE_BYTES);
 	uint8_t ephemeral[CRYPTO_KEY_BYTES];
-	struct handshake_peer peer;
+	struct proven_member other;
 	struct seal_header header;
 
 	if (seal_read_header(welcome_packet, &header) != SEAL_OK || header.kind != SEAL_WELCOME)
@@ -311,7 +311,7 @@ int handshake_finish(const struct handshake_self *self, const struct handshake *
 	if (memcmp(header.session, handshake->session, SEAL_SESSION_BYTES) != 0 ||
 	    header.key_id != handshake->key_id)
 		return HANDSHAKE_OTHER_SESSION;
-	int r = open_packet(self, &header, welcome_packet, hello, wall_s, ephemeral, &peer);
+	int r = open_packet(self, &header, welcome_packet, hello, wall_s, ephemeral, &other);
 	if (r != HANDSHAKE_OK)
 		return r;
 	struct agreement with = { .private_key = handshake->private_key,
@@ -325,7 +325,7 @@ int handshake_finish(const struct handshake_self *self, const struct handshake *
 	if (r < 0)
 		return err_pass(r);
 	*ret_session = session;
-	*ret_peer = peer;
+	*ret_other = other;
 	return HANDSHAKE_OK;
 }
 

@@ -47,7 +47,7 @@ enum handshake_outcome {
 const char *handshake_outcome_name(enum handshake_outcome outcome);
 
 /* The other side of a session that stands. */
-struct handshake_peer {
+struct proven_member {
 	struct certificate certificate;
 	uint8_t certificate_bytes[CERTIFICATE_MAX_BYTES];
 	size_t certificate_len;
@@ -58,9 +58,9 @@ int handshake_begin(const struct handshake_self *self, struct handshake *ret_han
 /* Answers a HELLO with a WELCOME. The session is the caller's (session_fini), with HANDSHAKE_OK. */
 int handshake_answer(const struct handshake_self *self, struct span hello, int64_t wall_s,
 		     uint8_t ret_welcome[HANDSHAKE_BYTES], struct session *ret_session,
-		     struct handshake_peer *ret_peer);
+		     struct proven_member *ret_other);
 /* Takes the WELCOME. Likewise. */
 int handshake_finish(const struct handshake_self *self, const struct handshake *handshake,
 		     struct span welcome, int64_t wall_s, struct session *ret_session,
-		     struct handshake_peer *ret_peer);
+		     struct proven_member *ret_other);
 void handshake_wipe(struct handshake *handshake);

@@ -194,14 +194,14 @@ int session_init(struct session *session, struct session_secret *secret,
 	bool initiated = memcmp(self->bytes, secret->initiator.bytes, MEMBER_ID_BYTES) == 0;
 
 	session->self = *self;
-	session->peer = initiated ? secret->responder : secret->initiator;
-	MUST(memcmp(session->peer.bytes, self->bytes, MEMBER_ID_BYTES) != 0);
+	session->other = initiated ? secret->responder : secret->initiator;
+	MUST(memcmp(session->other.bytes, self->bytes, MEMBER_ID_BYTES) != 0);
 	session->send = session->receive = NULL;
 	session->next_counter = 0;
 	session->window = (struct replay_window){ 0 };
-	int r = derive(secret, &session->self, &session->peer, &session->send);
+	int r = derive(secret, &session->self, &session->other, &session->send);
 	if (r == 0)
-		r = derive(secret, &session->peer, &session->self, &session->receive);
+		r = derive(secret, &session->other, &session->self, &session->receive);
 	crypto_wipe(secret->bytes, sizeof(secret->bytes));
 	if (r < 0)
 		session_fini(session);

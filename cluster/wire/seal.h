@@ -80,7 +80,7 @@ void replay_window_mark(struct replay_window *window, uint64_t counter);
 
 /* A session between two members: a key each way. */
 struct session {
-	struct member_id self, peer;
+	struct member_id self, other;
 	uint8_t id[SEAL_SESSION_BYTES];
 	uint8_t group_tag[KEYRING_TAG_BYTES];
 	uint8_t key_id;

@@ -19,8 +19,10 @@
 
 #include "cluster/identity/authority.h"
 #include "cluster/identity/small_file.h"
+#include "core/error.h"
+#include "core/obj.h"
 
-enum { FIXTURE_NOW_S = 1800000000 };
+enum { FIXTURE_NOW_S = 1700000000, FIXTURE_DAYS = 36500 };
 
 static inline int fixture_remove(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -83,7 +85,7 @@ static inline void fixture_admit(const char *folder, const char *authority, cons
 				       .region = "eu-west",
 				       .roles = roles,
 				       .not_before_s = FIXTURE_NOW_S,
-				       .days = 365 };
+				       .days = FIXTURE_DAYS };
 	struct member_id id;
 
 	if (authority_admit(fixture_path(folder, authority), fixture_path(folder, name), &admission,

@@ -50,7 +50,7 @@ static void folder_that_does_not_fit_says_why(void **state)
 	expect_fault(folder, &keyring, now_s, "member.key");
 	fixture_admit(folder, "c", "m", ROLE_EDGE);
 	expect_fault(folder, &other, now_s, "not signed by this cluster's key");
-	expect_fault(folder, &keyring, now_s + 400 * 86400, "expired");
+	expect_fault(folder, &keyring, now_s + (FIXTURE_DAYS + 1) * INT64_C(86400), "expired");
 	fixture_write(fixture_path(folder, "m"), "incarnation", "many\n");
 	expect_fault(folder, &keyring, now_s, "expected a number");
 	fixture_write(fixture_path(folder, "m"), "incarnation", "7\n");

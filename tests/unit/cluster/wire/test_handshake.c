@@ -66,21 +66,21 @@ static void two_members_agree(void **state)
 	struct world *w = *state;
 	struct handshake_self a = { &w->keyring, w->alice }, b = { &w->keyring, w->bob };
 	uint8_t welcome[HANDSHAKE_BYTES], again[HANDSHAKE_BYTES];
-	struct handshake_peer peer_a, peer_b;
+	struct proven_member other_a, other_b;
 	struct session sa, sb, sb2;
 	struct handshake handshake;
 
 	assert_int_equal(handshake_begin(&a, &handshake), 0);
-	assert_int_equal(handshake_answer(&b, hello_of(&handshake), NOW_S, welcome, &sb, &peer_a),
+	assert_int_equal(handshake_answer(&b, hello_of(&handshake), NOW_S, welcome, &sb, &other_a),
 			 0);
-	assert_int_equal(handshake_answer(&b, hello_of(&handshake), NOW_S, again, &sb2, &peer_a),
+	assert_int_equal(handshake_answer(&b, hello_of(&handshake), NOW_S, again, &sb2, &other_a),
 			 0);
 	assert_memory_not_equal(welcome, again, sizeof(welcome));
 	assert_int_equal(handshake_finish(&a, &handshake, span_of(welcome, sizeof(welcome)), NOW_S,
-					  &sa, &peer_b),
+					  &sa, &other_b),
 			 0);
-	assert_string_equal(peer_a.certificate.name, "alice");
-	assert_string_equal(peer_b.certificate.name, "bob");
+	assert_string_equal(other_a.certificate.name, "alice");
+	assert_string_equal(other_b.certificate.name, "bob");
 	assert_memory_equal(sa.id, sb.id, SEAL_SESSION_BYTES);
 	expect_passes(&sa, &sb);
 	expect_passes(&sb, &sa);
@@ -97,17 +97,17 @@ static void welcome_of_another_hello_is_refused(void **state)
 	uint8_t welcome[HANDSHAKE_BYTES];
 	struct span answer = span_of(welcome, sizeof(welcome));
 	struct handshake first, second;
-	struct handshake_peer peer;
+	struct proven_member other;
 	struct session s, none;
 
 	assert_int_equal(handshake_begin(&a, &first), 0);
 	assert_int_equal(handshake_begin(&a, &second), 0);
-	assert_int_equal(handshake_answer(&b, hello_of(&first), NOW_S, welcome, &s, &peer), 0);
-	assert_int_equal(handshake_finish(&a, &second, answer, NOW_S, &none, &peer),
+	assert_int_equal(handshake_answer(&b, hello_of(&first), NOW_S, welcome, &s, &other), 0);
+	assert_int_equal(handshake_finish(&a, &second, answer, NOW_S, &none, &other),
 			 HANDSHAKE_OTHER_SESSION);
 	/* Even under the first one's name: the signature covers the whole HELLO. */
 	memcpy(second.session, first.session, SEAL_SESSION_BYTES);
-	assert_int_equal(handshake_finish(&a, &second, answer, NOW_S, &none, &peer),
+	assert_int_equal(handshake_finish(&a, &second, answer, NOW_S, &none, &other),
 			 HANDSHAKE_FORGED);
 	session_fini(&s);
 }
@@ -120,20 +120,20 @@ static void other_cluster_and_other_secret_are_refused(void **state)
 	struct handshake_self outdated = { &old, w->bob };
 	uint8_t welcome[HANDSHAKE_BYTES];
 	struct handshake handshake;
-	struct handshake_peer peer;
+	struct proven_member other;
 	struct session s;
 
 	assert_int_equal(handshake_begin(&m, &handshake), 0);
-	assert_int_equal(handshake_answer(&a, hello_of(&handshake), NOW_S, welcome, &s, &peer),
+	assert_int_equal(handshake_answer(&a, hello_of(&handshake), NOW_S, welcome, &s, &other),
 			 HANDSHAKE_OTHER_GROUP);
 	old.secrets[0].bytes[0] ^= 1;
 	assert_int_equal(handshake_begin(&outdated, &handshake), 0);
-	assert_int_equal(handshake_answer(&a, hello_of(&handshake), NOW_S, welcome, &s, &peer),
+	assert_int_equal(handshake_answer(&a, hello_of(&handshake), NOW_S, welcome, &s, &other),
 			 HANDSHAKE_NO_SECRET);
 	old = w->keyring;
 	old.secrets[0].id = 9;
 	assert_int_equal(handshake_begin(&outdated, &handshake), 0);
-	assert_int_equal(handshake_answer(&a, hello_of(&handshake), NOW_S, welcome, &s, &peer),
+	assert_int_equal(handshake_answer(&a, hello_of(&handshake), NOW_S, welcome, &s, &other),
 			 HANDSHAKE_NO_SECRET);
 }
 
@@ -145,20 +145,20 @@ static void group_secret_alone_impersonates_nobody(void **state)
 	struct handshake_self a = { &w->keyring, w->alice }, m = { &w->keyring, &thief };
 	uint8_t welcome[HANDSHAKE_BYTES];
 	struct handshake handshake;
-	struct handshake_peer peer;
+	struct proven_member other;
 	struct session s;
 
 	assert_int_equal(handshake_begin(&m, &handshake), 0);
-	assert_int_equal(handshake_answer(&a, hello_of(&handshake), NOW_S, welcome, &s, &peer),
+	assert_int_equal(handshake_answer(&a, hello_of(&handshake), NOW_S, welcome, &s, &other),
 			 HANDSHAKE_CERTIFICATE);
 	memcpy(thief.certificate_bytes, w->bob->certificate_bytes, w->bob->certificate_len);
 	thief.certificate_len = w->bob->certificate_len;
 	assert_int_equal(handshake_begin(&m, &handshake), 0);
-	assert_int_equal(handshake_answer(&a, hello_of(&handshake), NOW_S, welcome, &s, &peer),
+	assert_int_equal(handshake_answer(&a, hello_of(&handshake), NOW_S, welcome, &s, &other),
 			 HANDSHAKE_FORGED);
 	thief.certificate = w->bob->certificate;
 	assert_int_equal(handshake_begin(&m, &handshake), 0);
-	assert_int_equal(handshake_answer(&a, hello_of(&handshake), NOW_S, welcome, &s, &peer),
+	assert_int_equal(handshake_answer(&a, hello_of(&handshake), NOW_S, welcome, &s, &other),
 			 HANDSHAKE_FORGED);
 }
 
@@ -168,14 +168,15 @@ static void expired_member_and_ourselves_are_refused(void **state)
 	struct handshake_self a = { &w->keyring, w->alice }, b = { &w->keyring, w->bob };
 	uint8_t welcome[HANDSHAKE_BYTES];
 	struct handshake handshake;
-	struct handshake_peer peer;
+	struct proven_member other;
 	struct session s;
 
 	assert_int_equal(handshake_begin(&b, &handshake), 0);
-	assert_int_equal(
-		handshake_answer(&a, hello_of(&handshake), NOW_S + 366 * 86400, welcome, &s, &peer),
-		HANDSHAKE_CERTIFICATE);
-	assert_int_equal(handshake_answer(&b, hello_of(&handshake), NOW_S, welcome, &s, &peer),
+	assert_int_equal(handshake_answer(&a, hello_of(&handshake),
+					  NOW_S + (FIXTURE_DAYS + 1) * INT64_C(86400), welcome, &s,
+					  &other),
+			 HANDSHAKE_CERTIFICATE);
+	assert_int_equal(handshake_answer(&b, hello_of(&handshake), NOW_S, welcome, &s, &other),
 			 HANDSHAKE_OURSELVES);
 }
 
@@ -185,17 +186,17 @@ static void every_changed_or_missing_byte_is_noticed(void **state)
 	struct handshake_self a = { &w->keyring, w->alice }, b = { &w->keyring, w->bob };
 	uint8_t welcome[HANDSHAKE_BYTES];
 	struct handshake handshake;
-	struct handshake_peer peer;
+	struct proven_member other;
 	struct session s;
 
 	assert_int_equal(handshake_begin(&a, &handshake), 0);
 	for (size_t i = 0; i < HANDSHAKE_BYTES; i++) {
 		handshake.hello[i] ^= 4;
 		assert_int_not_equal(
-			handshake_answer(&b, hello_of(&handshake), NOW_S, welcome, &s, &peer), 0);
+			handshake_answer(&b, hello_of(&handshake), NOW_S, welcome, &s, &other), 0);
 		handshake.hello[i] ^= 4;
 		assert_int_not_equal(handshake_answer(&b, span_of(handshake.hello, i), NOW_S,
-						      welcome, &s, &peer),
+						      welcome, &s, &other),
 				     0);
 	}
 	for (int i = HANDSHAKE_OK; i <= HANDSHAKE_OTHER_SESSION; i++)
