@@ -101,16 +101,16 @@ static void conn_free(struct conn *conn)
 	OBJ_FREE(conn);
 }
 
-/* fd is moved, also on failure. */
-static int conn_new(struct loop *loop, int fd, const struct conn_target *target,
-		    const struct conn_events *events, void *arg, struct conn **ret_conn)
+/* fd is moved, also on failure. NULL: out of memory. */
+static struct conn *conn_new(struct loop *loop, int fd, const struct conn_target *target,
+			     const struct conn_events *events, void *arg)
 {
 	size_t pipe_bytes = target->tls ? sizeof(struct tls_pipe) : 0;
 	struct conn *conn = calloc(1, sizeof(*conn) + pipe_bytes);
 
 	if (!conn) {
 		close(fd);
-		return err_new(-ENOMEM);
+		return NULL;
 	}
 	conn->kind = CONN_KIND;
 	conn->fd = fd;
@@ -121,16 +121,14 @@ static int conn_new(struct loop *loop, int fd, const struct conn_target *target,
 	conn->task = (struct loop_task){ .fn = on_task, .arg = conn };
 	loop_io_init(&conn->io, loop, fd, on_io_readable, on_io_writable, conn);
 	loop_timer_init(&conn->deadline, loop, on_timer, conn);
-	if (target->tls) {
-		conn->pipe = (struct tls_pipe *)(void *)(conn + 1);
-		int r = tls_pipe_init(conn->pipe, loop, fd, target->tls, target->server_name);
-		if (r < 0) {
-			conn_free(conn);
-			return err_pass(r);
-		}
+	if (!target->tls)
+		return conn;
+	conn->pipe = (struct tls_pipe *)(void *)(conn + 1);
+	if (tls_pipe_init(conn->pipe, loop, fd, target->tls, target->server_name) < 0) {
+		conn_free(conn);
+		return NULL;
 	}
-	*ret_conn = conn;
-	return 0;
+	return conn;
 }
 
 static bool has_left(const struct conn *conn)
@@ -163,26 +161,27 @@ static int interest_update(struct conn *conn)
 	return loop_io_want(&conn->io, read, write);
 }
 
+/* Where a conn begins. False: no memory for the loop's event; conn is gone. */
+static bool start(struct conn *conn, enum conn_state state)
+{
+	conn->state = state;
+	if (state == STATE_CONNECTED)
+		loop_defer(conn->loop, &conn->task);
+	if (interest_update(conn) == 0)
+		return true;
+	conn_free(conn);
+	return false;
+}
+
+/* NOLINTNEXTLINE(readability-function-size): one parameter more; each caller has the seven apart */
 int conn_accept(struct loop *loop, int fd, const struct addr *from, struct tls_context *tls,
 		const struct conn_events *events, void *arg, struct conn **ret_conn)
 {
-	struct conn_target target = { .addr = *from, .tls = tls };
-	struct conn *conn;
+	const struct conn_target target = { .addr = *from, .tls = tls };
+	struct conn *conn = conn_new(loop, fd, &target, events, arg);
 
-	int r = conn_new(loop, fd, &target, events, arg, &conn);
-	if (r < 0)
-		return err_pass(r);
-	if (tls) {
-		conn->state = STATE_HANDSHAKE;
-		r = interest_update(conn);
-		if (r < 0) {
-			conn_free(conn);
-			return err_pass(r);
-		}
-	} else {
-		conn->state = STATE_CONNECTED;
-		loop_defer(loop, &conn->task);
-	}
+	if (!conn || !start(conn, tls ? STATE_HANDSHAKE : STATE_CONNECTED))
+		return err_new(-ENOMEM);
 	*ret_conn = conn;
 	return 0;
 }
@@ -192,7 +191,6 @@ int conn_connect(struct loop *loop, const struct conn_target *target,
 {
 	CLEANUP(fd_drop)
 	int fd = socket(target->addr.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	struct conn *conn;
 	const int on = 1;
 
 	if (fd < 0)
@@ -203,20 +201,9 @@ int conn_connect(struct loop *loop, const struct conn_target *target,
 	if (!at_once && errno != EINPROGRESS)
 		return err_new(-errno);
 
-	int r = conn_new(loop, TAKE_FD(fd), target, events, arg, &conn);
-	if (r < 0)
-		return err_pass(r);
-	if (at_once) {
-		conn->state = STATE_CONNECTED;
-		loop_defer(loop, &conn->task);
-	} else {
-		conn->state = STATE_CONNECTING;
-		r = interest_update(conn);
-		if (r < 0) {
-			conn_free(conn);
-			return err_pass(r);
-		}
-	}
+	struct conn *conn = conn_new(loop, TAKE_FD(fd), target, events, arg);
+	if (!conn || !start(conn, at_once ? STATE_CONNECTED : STATE_CONNECTING))
+		return err_new(-ENOMEM);
 	*ret_conn = conn;
 	return 0;
 }
@@ -307,6 +294,7 @@ static void open_now(struct conn *conn)
 
 static void shake_hands(struct conn *conn)
 {
+	MUST(conn->pipe);
 	switch ((enum conn_outcome)tls_pipe_handshake(conn->pipe)) {
 	case CONN_OK:
 		open_now(conn);

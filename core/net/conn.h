@@ -65,8 +65,7 @@ int conn_readv(struct conn *conn, const struct iovec *iov, int n_iov, size_t *re
 int conn_writev(struct conn *conn, const struct iovec *iov, int n_iov, size_t *ret_n);
 /* After all is written: FIN, and close_notify before it. Reading goes on. */
 void conn_finish(struct conn *conn);
-/* What is of interest from now on; on_readable also runs for bytes that TLS has already decrypted.
- */
+/* What is of interest from now on; on_readable also runs for bytes that TLS has decrypted. */
 void conn_want(struct conn *conn, bool read, bool write);
 /* MONO_NEVER: none. Cheap to push out. */
 void conn_set_deadline(struct conn *conn, mono_t at);

@@ -317,7 +317,8 @@ int aead_seal(struct aead *aead, const uint8_t nonce[CRYPTO_NONCE_BYTES], struct
 	n = 0;
 	if (plain.len && EVP_EncryptUpdate(ctx, out, &n, plain.at, (int)plain.len) != 1)
 		return err_new(-EIO);
-	if (EVP_EncryptFinal_ex(ctx, out + n, &n_last) != 1 || (size_t)(n + n_last) != plain.len)
+	if (EVP_EncryptFinal_ex(ctx, out + n, &n_last) != 1 ||
+	    (size_t)n + (size_t)n_last != plain.len)
 		return err_new(-EIO);
 	if (EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, CRYPTO_TAG_BYTES, out + plain.len) != 1)
 		return err_new(-EIO);

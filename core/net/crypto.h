@@ -49,7 +49,6 @@ void aead_free(struct aead *aead);
 /* out has room for plain.len + CRYPTO_TAG_BYTES; out may be plain.at. */
 int aead_seal(struct aead *aead, const uint8_t nonce[CRYPTO_NONCE_BYTES], struct span header,
 	      struct span plain, uint8_t *out);
-/* out has room for sealed.len - CRYPTO_TAG_BYTES. False: it does not open; out is not to be read.
- */
+/* out has room for sealed.len - CRYPTO_TAG_BYTES. False: it does not open; do not read out. */
 bool aead_open(struct aead *aead, const uint8_t nonce[CRYPTO_NONCE_BYTES], struct span header,
 	       struct span sealed, uint8_t *out);

@@ -17,12 +17,11 @@ void fetcher_free(struct fetcher *fetcher); /* aborts what is under way, without
 
 struct fetch_request {
 	const char *url;
-	const char *method;         /* NULL: GET */
-	const char *const *headers; /* "Name: value"…, NULL-terminated; may be NULL */
-	struct span body;           /* copied */
-	const char *unix_socket;    /* connect here whatever the URL says; NULL: no */
-	const struct addr
-		*connect_to; /* connect here, keeping the URL's host and SNI; NULL: resolve */
+	const char *method;            /* NULL: GET */
+	const char *const *headers;    /* "Name: value"…, NULL-terminated; may be NULL */
+	struct span body;              /* copied */
+	const char *unix_socket;       /* connect here whatever the URL says; NULL: no */
+	const struct addr *connect_to; /* connect here, keep the URL's host and SNI; NULL: no */
 	const char *ca_file;
 	bool insecure;
 	int64_t timeout_ms; /* whole; > 0 */

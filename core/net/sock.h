@@ -43,14 +43,14 @@ void sock_error_log(const struct sock_wish *wish, int r);
 /* Drops inherited sockets that nobody asked for: the new configuration no longer has them. */
 void sock_drop_unclaimed(struct sock_registry *registry);
 
-/* Take-over. The old process offers its registry on a unix socket (mode 0600, same user only); a
- * new process asks there, gets all descriptors, and says when it serves; then the old one drains.
- */
+/* Take-over. The old process offers its registry on a unix socket (mode 0600, same user, or root);
+ * a new process asks there, gets all descriptors, and says when it serves; then the old one drains.
+ * The registry must outlive the offer. */
 struct sock_offer;
 int sock_offer_open(struct sock_registry *registry, struct loop *loop, const char *path,
 		    void (*on_taken)(void *arg), void *arg, struct sock_offer **ret_offer);
-void sock_offer_close(
-	struct sock_offer *offer); /* NULL is fine; leaves the path when it was taken over */
+/* Leaves the path when it was taken over. NULL is fine. */
+void sock_offer_close(struct sock_offer *offer);
 
 enum sock_take_outcome { SOCK_TAKEN = 0, SOCK_NOBODY = 1 };
 struct sock_heir; /* the open line to the old process */

@@ -46,7 +46,7 @@ struct sock_registry *sock_registry_check(struct sock_registry *registry);
 struct sock_entry *sock_find(const struct sock_entries *entries, const struct sock_fact *key);
 void sock_entries_close(struct sock_entries *entries);
 
-/* ---- sock_wire.c: a message is one packet of a SOCK_SEQPACKET socket ------------------------- */
+/* ---- sock_wire.c: a message is one packet of a SOCK_SEQPACKET socket ---- */
 
 enum sock_message {
 	SOCK_MESSAGE_ASK = 1,   /* the heir: the next batch, please */
@@ -66,8 +66,7 @@ void sock_fact_write(struct buf *out, const struct sock_fact *fact);
 /* `message` whole, into room for SOCK_BATCH_MAX facts. False when anything in it is off. */
 bool sock_batch_read(struct span message, struct sock_batch *ret_batch, struct sock_fact *facts);
 
-/* ---- sock_holder.c ----------------------------------------------------------------------------
- */
+/* ---- sock_holder.c ---- */
 
 struct sock_holder {
 	int pid;

@@ -419,24 +419,24 @@ static int batch_keep(struct batch_in *in, const struct sock_registry *registry,
 	return 0;
 }
 
-/* One question and its answer. */
+/* One question and its answer. 1: there is more to ask for. */
 static int batch_take(int fd, mono_t until, const struct sock_registry *registry,
 		      struct sock_entries *kept, size_t *n_kept)
 {
-	CLEANUP(batch_in_drop)
 	struct batch_in in = { .facts = calloc(SOCK_BATCH_MAX, sizeof(struct sock_fact)),
 			       .bytes = malloc(SOCK_MESSAGE_MAX) };
+	int r = in.facts && in.bytes ? 0 : err_new(-ENOMEM);
 
-	if (!in.facts || !in.bytes)
-		return err_new(-ENOMEM);
-	int r = message_send(fd, SOCK_MESSAGE_ASK);
+	if (r == 0)
+		r = message_send(fd, SOCK_MESSAGE_ASK);
 	if (r == 0)
 		r = batch_receive(fd, until, &in);
 	if (r == 0)
 		r = batch_keep(&in, registry, kept, n_kept);
-	if (r < 0)
-		return err_pass(r);
-	return in.batch.more;
+	if (r == 0)
+		r = in.batch.more;
+	batch_in_drop(&in);
+	return r < 0 ? err_pass(r) : r;
 }
 
 int sock_take_over(struct sock_registry *registry, const char *path, struct sock_heir **ret_heir)

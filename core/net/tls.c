@@ -108,6 +108,7 @@ static int file_need(const char *file, char *reterr)
 }
 
 /* A server must not stop and ask a terminal for the password of its key. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL's type */
 static int no_password(char *at, int size, int for_writing, void *arg)
 {
 	(void)at, (void)size, (void)for_writing, (void)arg;
