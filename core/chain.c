@@ -191,7 +191,9 @@ int chain_iov(const struct chain *chain, struct iovec *iov, int max_iov)
 	for (int i = 0; i < n; i++) {
 		const struct slice *slice =
 			&chain->slices[(chain->first + (unsigned)i) % CHAIN_SLICES];
-		iov[i] = (struct iovec){ (void *)(uintptr_t)slice->at, slice->len };
+		/* writev(2) reads only, but its iovec cannot say so. */
+		iov[i].iov_base = (void *)(uintptr_t)slice->at; // NOLINT(performance-no-int-to-ptr)
+		iov[i].iov_len = slice->len;
 	}
 	return n;
 }

@@ -17,7 +17,8 @@
 #include "core/obj.h"
 #include "core/table.h"
 
-enum { CACHE_LINE_BYTES = 64 };
+/* A group's key begins with the address of its table of definitions. */
+enum { CACHE_LINE_BYTES = 64, KEY_PLACE_BYTES = sizeof(uintptr_t) };
 
 /* Upper bounds of a histogram's buckets: 1, 2, 5 a decade. One bucket more takes what is above. */
 /* clang-format off */
@@ -141,7 +142,7 @@ static void group_free(struct metric_group *group)
 
 static struct span group_key(const struct metric_group *group)
 {
-	return span_of(group->key, sizeof(group->defs) + strlen(group->labels));
+	return span_of(group->key, KEY_PLACE_BYTES + strlen(group->labels));
 }
 
 /* Not yet in the table. NULL: out of memory. */
@@ -149,7 +150,7 @@ static struct metric_group *group_new(const struct metric_def *defs, size_t n_de
 				      const char *labels)
 {
 	struct metric_group *group = calloc(1, sizeof(*group));
-	size_t labels_len = strlen(labels);
+	struct span text = span_str(labels);
 
 	if (!group)
 		return NULL;
@@ -158,19 +159,26 @@ static struct metric_group *group_new(const struct metric_def *defs, size_t n_de
 	LIST_INIT(&group->blocks);
 	for (size_t i = 0; i < n_defs; i++)
 		group->n_cells += kind_cells(defs[i].kind);
+	MUST(group->n_cells >= n_defs);
 	group->labels = strdup(labels);
-	group->key = malloc(sizeof(defs) + labels_len);
+	group->key = malloc(KEY_PLACE_BYTES + text.len);
 	group->cell_of = calloc(n_defs, sizeof(*group->cell_of));
 	group->retired = calloc(group->n_cells, sizeof(*group->retired));
 	if (!group->labels || !group->key || !group->cell_of || !group->retired) {
 		group_free(group);
 		return NULL;
 	}
-	memcpy(group->key, &defs, sizeof(defs));
-	memcpy(group->key + sizeof(defs), labels, labels_len);
+	uintptr_t place = (uintptr_t)defs;
+	memcpy(group->key, &place, KEY_PLACE_BYTES);
+	memcpy(group->key + KEY_PLACE_BYTES, text.at, text.len);
 	for (size_t i = 1; i < n_defs; i++)
 		group->cell_of[i] = group->cell_of[i - 1] + (uint32_t)kind_cells(defs[i - 1].kind);
 	return group;
+}
+
+static bool group_list(struct metric_group *group)
+{
+	return TABLE_ADD(registry.groups, group_key(group), group);
 }
 
 /* The group of these, made if need be. The lock is held. NULL: out of memory. */
@@ -182,7 +190,7 @@ static struct metric_group *group_get(const struct metric_def *defs, size_t n_de
 	if (!group)
 		return NULL;
 	TABLE_FIND(registry.groups, group_key(group), found);
-	if (!found && TABLE_ADD(registry.groups, group_key(group), group))
+	if (!found && group_list(group))
 		return group;
 	group_free(group);
 	return found;
