@@ -18,17 +18,17 @@ static void conf_drop(struct conf **conf)
 	conf_free(*conf);
 }
 
-/* Absolute, without a slash at the end (but for the root itself). NULL: out of memory. */
+/* Absolute, without a slash at the end (but for the root itself); as given when it is not there.
+ * NULL: out of memory. */
 static char *folder_of(const char *path)
 {
+	char given[PATH_MAX];
 	const char *slash = strrchr(path, '/');
-	size_t len = slash ? (size_t)(slash - path) : 0;
-	CLEANUP(free_drop) char *given = slash ? strndup(path, len ? len : 1) : strdup(".");
+	int len = slash ? (int)MIN(slash - path, PATH_MAX - 1) : 0;
 
-	if (!given)
-		return NULL;
+	snprintf(given, sizeof(given), "%.*s", slash ? MAX(len, 1) : 1, slash ? path : ".");
 	char *real = realpath(given, NULL);
-	return real || errno == ENOMEM ? real : TAKE(given);
+	return real || errno == ENOMEM ? real : strdup(given);
 }
 
 static int conf_new(const char *name, const struct conf_section *section, struct conf **ret_conf,
@@ -159,7 +159,7 @@ int conf_read_text(struct span text, const char *name, const struct conf_section
 		   struct conf **ret_conf, void **ret_root)
 {
 	CLEANUP(conf_drop) struct conf *conf = NULL;
-	void *root;
+	void *root = NULL;
 	int r = conf_new(name, section, &conf, &root);
 
 	if (r < 0)
@@ -203,7 +203,7 @@ int conf_read_file(const char *path, const struct conf_section *section, struct 
 	if (r == -ENOMEM) {
 		r = err_new(-ENOMEM);
 	} else if (r < 0) {
-		struct conf *conf;
+		struct conf *conf = NULL;
 		const char *why = err_text(r);
 		r = conf_new(path, section, &conf, ret_root);
 		if (r == 0) {

@@ -142,35 +142,47 @@ const char *conf_quote(struct span text, char *out)
 	return out;
 }
 
-static unsigned min3(unsigned a, unsigned b, unsigned c)
+/* Rows of the table of distances between the starts of two words: the one at hand and the two
+ * before. */
+struct distance {
+	const char *a, *b;
+	unsigned rows[SWAP_ROWS][MAX_WORD + 1];
+};
+
+static unsigned distance_cell(const struct distance *d, size_t i, size_t j)
 {
-	return MIN(a, MIN(b, c));
+	const unsigned *row = d->rows[i % SWAP_ROWS];
+	const unsigned *above = d->rows[(i - 1) % SWAP_ROWS];
+	unsigned change = tolower(d->a[i - 1]) == tolower(d->b[j - 1]) ? 0 : 1;
+	unsigned best = above[j - 1] + change;
+
+	if (above[j] + 1 < best)
+		best = above[j] + 1;
+	if (row[j - 1] + 1 < best)
+		best = row[j - 1] + 1;
+	if (i > 1 && j > 1 && d->a[i - 1] == d->b[j - 2] && d->a[i - 2] == d->b[j - 1]) {
+		unsigned swap = d->rows[(i + 1) % SWAP_ROWS][j - 2] + 1;
+		best = swap < best ? swap : best;
+	}
+	return best;
 }
 
 unsigned conf_distance(const char *a, const char *b)
 {
-	unsigned rows[SWAP_ROWS][MAX_WORD + 1]; /* the row at hand and the two before it */
+	struct distance d = { .a = a, .b = b };
 	size_t a_len = strlen(a);
 	size_t b_len = strlen(b);
 
 	if (a_len > MAX_WORD || b_len > MAX_WORD)
 		return UINT_MAX;
-	memset(rows, 0, sizeof(rows));
 	for (size_t j = 0; j <= b_len; j++)
-		rows[0][j] = (unsigned)j;
+		d.rows[0][j] = (unsigned)j;
 	for (size_t i = 1; i <= a_len; i++) {
-		unsigned *row = rows[i % SWAP_ROWS];
-		const unsigned *above = rows[(i - 1) % SWAP_ROWS];
-		const unsigned *above2 = rows[(i + 1) % SWAP_ROWS];
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= b_len; j++) {
-			unsigned same = tolower(a[i - 1]) == tolower(b[j - 1]) ? 0 : 1;
-			row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + same);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-				row[j] = MIN(row[j], above2[j - 2] + 1);
-		}
+		d.rows[i % SWAP_ROWS][0] = (unsigned)i;
+		for (size_t j = 1; j <= b_len; j++)
+			d.rows[i % SWAP_ROWS][j] = distance_cell(&d, i, j);
 	}
-	return rows[a_len % SWAP_ROWS][b_len];
+	return d.rows[a_len % SWAP_ROWS][b_len];
 }
 
 unsigned conf_max_distance(const char *word)

@@ -40,10 +40,12 @@ static void cell_print(struct buf *out, const char *text)
 /* A link to the section's heading: Markdown's anchors keep letters, digits, - and _ alone. */
 static void section_link(struct buf *out, const struct conf_section *section)
 {
+	MUST(section);
 	buf_printf(out, "[`%s`](#", section->name);
 	for (const char *at = section->name; *at; at++) {
-		if (isalnum((unsigned char)*at) || *at == '-' || *at == '_')
-			buf_add_byte(out, (uint8_t)tolower((unsigned char)*at));
+		int letter = tolower(*at);
+		if (isalnum(letter) || letter == '-' || letter == '_')
+			buf_add_byte(out, (uint8_t)letter);
 	}
 	buf_add_str(out, ")");
 }

@@ -43,6 +43,7 @@ static void constant_add(struct compiler *c, uint8_t byte)
 
 	if (!last || last->def) {
 		last = &t->parts[t->n_parts++];
+		MUST(last);
 		*last = (struct var_part){ .text = span_of(c->text, 0) };
 	}
 	*c->text++ = byte;

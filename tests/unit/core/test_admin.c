@@ -350,8 +350,8 @@ static void pipelined_requests_are_answered_in_order(void **state)
 			 "GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n" GET("/drain"));
 	const char *first = strstr(reply, "HTTP/1.1 200 ");
 	const char *second = first ? strstr(first, "HTTP/1.1 404 ") : NULL;
-	assert_non_null(second);
-	assert_non_null(strstr(second, "HTTP/1.1 200 "));
+	const char *third = second ? strstr(second, "HTTP/1.1 200 ") : NULL;
+	assert_non_null(third);
 }
 
 static void head_over_8_kib_is_refused(void **state)
@@ -397,10 +397,10 @@ static void body_over_1_mib_is_refused(void **state)
 	expect_healthy();
 }
 
-/* Turns until the loop has nothing to do. */
+/* Loopback delivers at once: accept, read, answer and close are a turn each. */
 static void settle(void)
 {
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < 5; i++)
 		assert_true(loop_turn(fix.loop, 1) >= 0);
 }
 

@@ -143,8 +143,8 @@ static void quotes_are_short_and_harmless(void **state)
 
 	(void)state;
 	assert_string_equal(conf_quote(SPAN_LIT("a\x1b[0m\n"), out), "\"a\\x1b[0m\\x0a\"");
-	for (size_t i = 0; i < sizeof(umlauts); i += 2)
-		memcpy(umlauts + i, "\xc3\xa4", 2);
+	for (size_t i = 0; i < sizeof(umlauts); i++)
+		umlauts[i] = i % 2 ? '\xa4' : '\xc3';
 	for (size_t len = 0; len <= sizeof(umlauts); len += 2) {
 		conf_quote(span_of(umlauts, len), out);
 		assert_true(strlen(out) < CONF_QUOTE_BYTES);

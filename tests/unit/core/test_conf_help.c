@@ -21,8 +21,7 @@ static void reference_shows_types_ranges_and_defaults(void **state)
 		"| `ports` | list of whole number |  | numbers |\n",
 		"| `valid` | names, each with [`valid`](#valid) |  | by status |\n",
 		"\n## pools[]\n\nA named group of origins.\n\n",
-		"| `balance` | `round_robin`, `least_connections`, `random` | "
-		"`round_robin` | how an origin is chosen |\n",
+		"`least_connections`, `random` | `round_robin` | how an origin is chosen |\n",
 		"| `timeout` | duration, 10ms to 1m | `2s` | until it answers |\n",
 		"\n## pools[].origins[]\n\n",
 		"| `body` | size, at least 1KiB | `1MiB` | of a request \\| response |\n",
