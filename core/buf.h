@@ -39,5 +39,6 @@ static inline struct span buf_span(const struct buf *buf)
 	return span_of(buf->at, buf->len);
 }
 
-/* The text with a NUL behind it; "" when empty; NULL when failed. Borrowed until the next append. */
+/* The text with a NUL behind it; "" when empty; NULL when failed. Borrowed until the next append.
+ */
 const char *buf_text(struct buf *buf);

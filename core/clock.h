@@ -15,10 +15,10 @@ typedef struct {
 
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_US INT64_C(1000)
-#define MS_PER_S INT64_C(1000)
+#define MS_PER_S  INT64_C(1000)
 
 #define MONO_NEVER ((mono_t){ INT64_MAX })
-#define MONO_ZERO ((mono_t){ 0 })
+#define MONO_ZERO  ((mono_t){ 0 })
 
 /* For measuring alone; everything else asks loop_now(). Any thread. */
 static inline mono_t mono_read(void)

@@ -31,8 +31,7 @@ static inline struct span cursor_bytes(struct cursor *c, size_t n)
 		return SPAN_NONE;
 	}
 	struct span part = { c->rest.at, n };
-	c->rest.at += n;
-	c->rest.len -= n;
+	c->rest = span_from(c->rest, n);
 	return part;
 }
 

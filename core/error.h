@@ -11,10 +11,10 @@
 
 #if defined(MERIDIAN_SLOW_CHECKS)
 int err_note(int r, const char *file, int line, int is_new); /* returns r */
-#define err_new(r) err_note((r), __FILE__, __LINE__, 1)
+#define err_new(r)  err_note((r), __FILE__, __LINE__, 1)
 #define err_pass(r) err_note((r), __FILE__, __LINE__, 0)
 #else
-#define err_new(r) (r)
+#define err_new(r)  (r)
 #define err_pass(r) (r)
 #endif
 

@@ -26,4 +26,4 @@
 #define UNREACHABLE() must_failed("unreachable", __FILE__, __LINE__, __func__)
 
 __attribute__((cold)) _Noreturn void must_failed(const char *cond, const char *file, int line,
-					 const char *func);
+						 const char *func);

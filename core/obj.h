@@ -45,8 +45,8 @@
 	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 #define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#define MIN(a, b)        ((a) < (b) ? (a) : (b))
+#define MAX(a, b)        ((a) > (b) ? (a) : (b))
 
 /* `CLEANUP(fd_drop) int fd = …;` runs fd_drop(&fd) when the scope ends. */
 #define CLEANUP(func) __attribute__((cleanup(func)))

@@ -17,7 +17,7 @@ struct span {
 };
 
 #define SPAN_LIT(literal) ((struct span){ (const uint8_t *)(literal), sizeof(literal) - 1 })
-#define SPAN_NONE ((struct span){ NULL, 0 })
+#define SPAN_NONE         ((struct span){ NULL, 0 })
 /* printf("%.*s", SPAN_FMT(s)) */
 #define SPAN_FMT(s) (int)(s).len, (const char *)(s).at
 
@@ -45,8 +45,7 @@ static inline bool span_ieq(struct span a, struct span b)
 
 static inline bool span_starts(struct span s, struct span prefix)
 {
-	return s.len >= prefix.len &&
-	       (prefix.len == 0 || memcmp(s.at, prefix.at, prefix.len) == 0);
+	return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.at, prefix.at, prefix.len) == 0);
 }
 
 static inline bool span_ends(struct span s, struct span suffix)
@@ -58,8 +57,13 @@ static inline bool span_ends(struct span s, struct span suffix)
 /* From `from` to the end; empty past the end. */
 static inline struct span span_from(struct span s, size_t from)
 {
-	return from >= s.len ? (struct span){ s.at + s.len, 0 } :
-			       (struct span){ s.at + from, s.len - from };
+	if (from > s.len)
+		from = s.len;
+	if (from) { /* NULL + 0 is undefined in C */
+		s.at += from;
+		s.len -= from;
+	}
+	return s;
 }
 
 /* At most the first `n` bytes. */

@@ -31,6 +31,6 @@
 		HASH_FIND(hh, head, table_key_.at, table_key_.len, ret_item);                      \
 	} while (0)
 #define TABLE_DELETE(head, item) HASH_DELETE(hh, head, item)
-#define TABLE_COUNT(head) HASH_COUNT(head)
+#define TABLE_COUNT(head)        HASH_COUNT(head)
 /* Safe against deletion of the item at hand. */
-#define TABLE_FOREACH(head, item, next) HASH_ITER (hh, head, item, next)
+#define TABLE_FOREACH(head, item, next) HASH_ITER(hh, head, item, next)
