@@ -107,7 +107,7 @@ static int bench_open(void **state)
 	loop_io_init(&bench.server, bench.loop, fd, on_server, NULL, &bench);
 	assert_int_equal(loop_io_want(&bench.server, true, false), 0);
 	const struct resolver_conf conf = { .servers = addr_text(&addr, servers),
-					    .timeout_ms = 50,
+					    .timeout_ms = 300,
 					    .tries = 2 };
 	assert_int_equal(resolver_new(bench.loop, &conf, &bench.resolver), 0);
 	*state = &bench;
