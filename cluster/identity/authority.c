@@ -21,7 +21,7 @@ static int fault(char *reterr, const char *folder, const char *name, int r)
 	return r;
 }
 
-static int make_folder(const char *folder, char *reterr)
+static int make_one(const char *folder, char *reterr)
 {
 	if (mkdir(folder, 0700) < 0 && errno != EEXIST) {
 		int r = -errno;
@@ -30,6 +30,25 @@ static int make_folder(const char *folder, char *reterr)
 		return err_new(r);
 	}
 	return 0;
+}
+
+/* With those above it. */
+static int make_folder(const char *folder, char *reterr)
+{
+	char path[SMALL_FILE_PATH_MAX];
+
+	if (strlen(folder) >= sizeof(path))
+		return err_new(-ENAMETOOLONG);
+	for (size_t i = 1; folder[0] != '\0' && folder[i] != '\0'; i++) {
+		if (folder[i] != '/' || folder[i - 1] == '/')
+			continue;
+		memcpy(path, folder, i);
+		path[i] = '\0';
+		int r = make_one(path, reterr);
+		if (r < 0)
+			return err_pass(r);
+	}
+	return make_one(folder, reterr);
 }
 
 static int write_part(const char *folder, const char *name, struct span bytes, mode_t mode,
