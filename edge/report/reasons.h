@@ -15,6 +15,6 @@ enum close_reason {
 };
 /* clang-format on */
 
-const char *reason_word(enum close_reason reason);   /* "origin-closed" */
-unsigned reason_status(enum close_reason reason);    /* 502; 0: nobody to tell */
+const char *reason_word(enum close_reason reason); /* "origin-closed" */
+unsigned reason_status(enum close_reason reason);  /* 502; 0: nobody to tell */
 const char *reason_help(enum close_reason reason);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * route: what a service does with a path. The longest prefix that fits wins, whatever the order in
+ * the file. A table is built once and then only read: any thread.
+ */
+#pragma once
+
+#include "core/table.h"
+
+struct route_proxy_conf {
+	bool set;
+	const char *pool;
+};
+
+struct route_respond_conf {
+	bool set;
+	uint32_t status;
+	const char *body; /* NULL: none */
+	const char *content_type;
+};
+
+struct route_conf {
+	struct route_path_conf {
+		const char *prefix;
+	} path;
+	/* Exactly one of these is set. */
+	struct route_proxy_conf proxy;
+	struct route_respond_conf respond;
+};
+
+enum route_action { ROUTE_PROXY, ROUTE_RESPOND };
+
+struct route {
+	UT_hash_handle hh;
+	const struct route_conf *conf; /* borrowed */
+	struct span prefix;
+	enum route_action action;
+	uint32_t pool; /* ROUTE_PROXY: its place among the pools */
+};
+
+struct route_table {
+	struct route *routes;    /* owned, n_routes of them */
+	struct route *by_prefix; /* the table's head */
+	size_t *lengths;         /* owned: of all prefixes, each once, longest first */
+	size_t n_routes, n_lengths;
+};
+
+/* The pools' names, in the order of the configuration. */
+struct route_pools {
+	const char *const *names;
+	size_t n;
+};
+
+/* The configuration is borrowed and was checked: prefixes differ, pools are there. Errors: -ENOMEM,
+ * -EINVAL (it was not). */
+int route_table_init(struct route_table *table, const struct route_conf *confs, size_t n_confs,
+		     const struct route_pools *pools);
+void route_table_fini(struct route_table *table); /* a zeroed one is fine */
+/* NULL: no prefix fits. */
+const struct route *route_find(const struct route_table *table, struct span path);
