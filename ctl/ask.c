@@ -96,7 +96,8 @@ static int run(struct asking *asking, const char *url, const char *unix_socket)
 	return r < 0 ? err_pass(r) : asking->r;
 }
 
-int ask_admin(const struct ask *ask, json_t **ret_json, char *reterr)
+int ask_admin(const struct ask *ask, json_t **ret_json,
+	      char *reterr) /* NOLINT(readability-non-const-parameter): written through asking */
 {
 	struct asking asking = { .ask = ask, .reterr = reterr };
 	struct span admin = span_str(ask->admin);

@@ -91,7 +91,8 @@ static int read_seed(const char *folder, const char *name, uint8_t ret_seed[CRYP
 	if (r == 0)
 		r = small_file_read(path, &buf);
 	struct span text = buf_span(&buf);
-	if (r == 0 && !hex_read(span_first(text, 2 * CRYPTO_KEY_BYTES), ret_seed, CRYPTO_KEY_BYTES))
+	if (r == 0 &&
+	    !hex_read(span_first(text, 2UL * CRYPTO_KEY_BYTES), ret_seed, CRYPTO_KEY_BYTES))
 		r = err_new(-EINVAL);
 	if (buf.len > 0)
 		crypto_wipe(buf.at, buf.len);
@@ -102,7 +103,7 @@ static int read_seed(const char *folder, const char *name, uint8_t ret_seed[CRYP
 static int make_keyring(const char *folder, const uint8_t seed[CRYPTO_KEY_BYTES], char *reterr)
 {
 	struct keyring keyring = { .n_secrets = 1 };
-	struct sign_key *key;
+	struct sign_key *key = NULL;
 	struct buf text;
 	int r = sign_key_new(seed, &key);
 
@@ -181,7 +182,7 @@ static int check_admission(const struct admission *admission, char *reterr)
 static int member_public_key(const char *folder, uint8_t ret_public[CRYPTO_KEY_BYTES], char *reterr)
 {
 	uint8_t seed[CRYPTO_KEY_BYTES] = { 0 };
-	struct sign_key *key;
+	struct sign_key *key = NULL;
 	int r = make_key(folder, IDENTITY_KEY_FILE, seed, reterr);
 
 	if (r == -EEXIST)

@@ -48,8 +48,8 @@ static int read_cluster(struct reading *reading, struct span value)
 static int read_secret(struct reading *reading, struct span value)
 {
 	struct keyring *keyring = &reading->keyring;
-	struct span id_word;
-	uint8_t id;
+	struct span id_word = SPAN_NONE;
+	uint8_t id = 0;
 
 	if (!span_cut(&value, ' ', &id_word))
 		return fault(reading, "expected `secret`, a number and 64 hexadecimal digits");
@@ -78,7 +78,7 @@ static int read_use(struct reading *reading, struct span value)
 
 static int read_line(struct reading *reading, struct span line)
 {
-	struct span word;
+	struct span word = SPAN_NONE;
 
 	line = span_trim(span_first(line, span_find(line, '#')));
 	if (line.len == 0)
@@ -111,7 +111,9 @@ static int finish(struct reading *reading)
 	return keyring_derive(keyring);
 }
 
-int keyring_parse(struct span text, struct keyring *ret_keyring, char *reterr)
+int keyring_parse(
+	struct span text, struct keyring *ret_keyring,
+	char *reterr) /* NOLINT(readability-non-const-parameter): written through the reading */
 {
 	struct reading reading = { .reterr = reterr };
 	struct span line;

@@ -135,13 +135,12 @@ void hex_write(struct span bytes, char *text)
 	text[2 * bytes.len] = '\0';
 }
 
-static int digit_value(uint8_t c)
+/* 16: none. */
+static unsigned digit_value(uint8_t c)
 {
 	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
+		return c - (unsigned)'0';
+	return c >= 'a' && c <= 'f' ? c - (unsigned)'a' + 10 : 16;
 }
 
 bool hex_read(struct span text, uint8_t *ret_bytes, size_t len)
@@ -149,7 +148,7 @@ bool hex_read(struct span text, uint8_t *ret_bytes, size_t len)
 	if (text.len != 2 * len)
 		return false;
 	for (size_t i = 0; i < text.len; i++) {
-		if (digit_value(text.at[i]) < 0)
+		if (digit_value(text.at[i]) > 15)
 			return false;
 	}
 	for (size_t i = 0; i < len; i++)

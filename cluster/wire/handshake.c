@@ -104,25 +104,33 @@ static int outcome_of_seal(int outcome)
 	return HANDSHAKE_MALFORMED;
 }
 
-static int check_greeting(const struct handshake_self *self, const struct seal_header *header,
-			  const Meridian__Greeting *greeting, struct span answers, int64_t wall_s,
-			  struct proven_member *other)
+/* A packet from outside, its header read. */
+struct incoming {
+	const struct seal_header *header;
+	struct span packet;
+	struct span answers; /* the HELLO that a WELCOME answers */
+	int64_t wall_s;
+};
+
+static int check_greeting(const struct handshake_self *self, const struct incoming *in,
+			  const Meridian__Greeting *greeting, struct proven_member *other)
 {
 	struct span bytes = door_bytes(&greeting->certificate);
 	uint8_t to_sign[TO_SIGN_MAX_BYTES];
-	struct verify_key *key;
+	struct verify_key *key = NULL;
 	size_t len = 0;
 
 	if (greeting->ephemeral.len != CRYPTO_KEY_BYTES || bytes.len > CERTIFICATE_MAX_BYTES)
 		return HANDSHAKE_MALFORMED;
-	int r = certificate_check(self->identity->authority, bytes, wall_s, &other->certificate);
+	int r = certificate_check(self->identity->authority, bytes, in->wall_s,
+				  &other->certificate);
 	if (r != CERTIFICATE_OK)
 		return r < 0 ? err_pass(r) : HANDSHAKE_CERTIFICATE;
 	memcpy(other->certificate_bytes, bytes.at, bytes.len);
 	other->certificate_len = bytes.len;
-	if (!member_id_equal(&other->certificate.id, &header->sender))
+	if (!member_id_equal(&other->certificate.id, &in->header->sender))
 		return HANDSHAKE_FORGED;
-	r = bytes_to_sign(header, door_bytes(&greeting->ephemeral), answers, to_sign, &len);
+	r = bytes_to_sign(in->header, door_bytes(&greeting->ephemeral), in->answers, to_sign, &len);
 	if (r == 0)
 		r = verify_key_new(other->certificate.public_key, &key);
 	if (r < 0)
@@ -132,20 +140,19 @@ static int check_greeting(const struct handshake_self *self, const struct seal_h
 	return genuine ? HANDSHAKE_OK : HANDSHAKE_FORGED;
 }
 
-/* Opens a packet whose header is read and checks all that it says. */
-static int open_packet(const struct handshake_self *self, const struct seal_header *header,
-		       struct span packet, struct span answers, int64_t wall_s,
+/* Opens the packet and checks all that it says. */
+static int open_packet(const struct handshake_self *self, const struct incoming *in,
 		       uint8_t ret_ephemeral[CRYPTO_KEY_BYTES], struct proven_member *ret_other)
 {
 	uint8_t plain[PLAIN_BYTES];
 	struct door door;
 
-	if (packet.len != HANDSHAKE_BYTES)
+	if (in->packet.len != HANDSHAKE_BYTES)
 		return HANDSHAKE_MALFORMED;
-	int r = seal_open_for_group(self->keyring, header, packet, plain);
+	int r = seal_open_for_group(self->keyring, in->header, in->packet, plain);
 	if (r != SEAL_OK)
 		return r < 0 ? err_pass(r) : outcome_of_seal(r);
-	if (member_id_equal(&header->sender, &self->identity->certificate.id))
+	if (member_id_equal(&in->header->sender, &self->identity->certificate.id))
 		return HANDSHAKE_OURSELVES;
 	size_t len = (size_t)plain[0] << 8 | plain[1];
 	if (len > CONTENT_MAX_BYTES)
@@ -153,8 +160,7 @@ static int open_packet(const struct handshake_self *self, const struct seal_head
 	door_init(&door, CONTENT_MAX_BYTES);
 	const Meridian__Greeting *greeting = (void *)door_unpack(
 		&door, &meridian__greeting__descriptor, span_of(plain + 2, len));
-	r = greeting ? check_greeting(self, header, greeting, answers, wall_s, ret_other)
-		     : HANDSHAKE_MALFORMED;
+	r = greeting ? check_greeting(self, in, greeting, ret_other) : HANDSHAKE_MALFORMED;
 	if (r == HANDSHAKE_OK)
 		memcpy(ret_ephemeral, greeting->ephemeral.data, CRYPTO_KEY_BYTES);
 	door_fini(&door);
@@ -266,6 +272,7 @@ static int welcome(const struct handshake_self *self, const struct seal_header *
 	with->welcome = span_of(packet, HANDSHAKE_BYTES);
 	*session = session_named(self, hello_header->session, hello_header->key_id);
 	r = agree(self, with, session);
+	with->private_key = NULL;
 	crypto_wipe(private_key, sizeof(private_key));
 	return r < 0 ? err_pass(r) : 0;
 }
@@ -281,7 +288,8 @@ int handshake_answer(const struct handshake_self *self, struct span hello, int64
 
 	if (seal_read_header(hello, &header) != SEAL_OK || header.kind != SEAL_HELLO)
 		return HANDSHAKE_MALFORMED;
-	int r = open_packet(self, &header, hello, SPAN_NONE, wall_s, ephemeral, &other);
+	const struct incoming in = { .header = &header, .packet = hello, .wall_s = wall_s };
+	int r = open_packet(self, &in, ephemeral, &other);
 	if (r != HANDSHAKE_OK)
 		return r;
 	struct agreement with = { .public_key = ephemeral,
@@ -311,7 +319,10 @@ int handshake_finish(const struct handshake_self *self, const struct handshake *
 	if (memcmp(header.session, handshake->session, SEAL_SESSION_BYTES) != 0 ||
 	    header.key_id != handshake->key_id)
 		return HANDSHAKE_OTHER_SESSION;
-	int r = open_packet(self, &header, welcome_packet, hello, wall_s, ephemeral, &other);
+	const struct incoming in = {
+		.header = &header, .packet = welcome_packet, .answers = hello, .wall_s = wall_s
+	};
+	int r = open_packet(self, &in, ephemeral, &other);
 	if (r != HANDSHAKE_OK)
 		return r;
 	struct agreement with = { .private_key = handshake->private_key,

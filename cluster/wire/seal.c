@@ -109,7 +109,7 @@ int seal_for_group(const struct keyring *keyring, const struct seal_header *head
 {
 	const struct keyring_secret *secret = keyring_find(keyring, header->key_id);
 	uint8_t nonce[CRYPTO_NONCE_BYTES];
-	struct aead *aead;
+	struct aead *aead = NULL;
 
 	MUST(secret);
 	MUST(memcmp(header->group_tag, keyring->group_tag, KEYRING_TAG_BYTES) == 0);
@@ -128,7 +128,7 @@ int seal_open_for_group(const struct keyring *keyring, const struct seal_header 
 {
 	const struct keyring_secret *secret = keyring_find(keyring, header->key_id);
 	uint8_t nonce[CRYPTO_NONCE_BYTES];
-	struct aead *aead;
+	struct aead *aead = NULL;
 
 	MUST(packet.len >= SEAL_OVERHEAD_BYTES);
 	if (memcmp(header->group_tag, keyring->group_tag, KEYRING_TAG_BYTES) != 0)

@@ -626,15 +626,15 @@ int tcp_send(struct tcp *tcp, const struct member_id *to, const struct addr *add
 	     struct span plain)
 {
 	struct tcp_line *line = to ? line_with(tcp, to) : NULL;
+	int r = 0;
 
 	MUST(tcp->kind == TCP_KIND);
 	if (plain.len > TCP_MAX_PLAIN_BYTES)
 		return err_new(-EMSGSIZE);
-	if (!line) {
-		int r = dial(tcp, to, addr, &line);
-		if (r < 0)
-			return err_pass(r);
-	}
+	if (!line)
+		r = dial(tcp, to, addr, &line);
+	if (r < 0 || !line)
+		return err_pass(r);
 	return line_say(line, plain);
 }
 
