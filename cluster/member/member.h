@@ -35,7 +35,8 @@ struct member {
 	mono_t suspect_until;   /* SUSPECT: dead then */
 	mono_t no_credit_until; /* its accusations do not count till then */
 	mono_t redial_at;       /* DEAD */
-	mono_t answered_at;     /* when we last answered it with an accusation, or opened a sync */
+	mono_t alive_at;        /* when we heard `alive` */
+	mono_t answer_at;       /* answer what is stale about it from then on */
 	struct spread_item item;
 	size_t at_all, at_live; /* places in the table's arrays; SIZE_MAX: not in there */
 	LIST_ENTRY(member) by_state, by_bucket;
@@ -55,7 +56,7 @@ struct members {
 };
 
 void members_init(struct members *members);
-/* All keys must have been closed, all items be out of their queue. */
+/* All keys must have been closed. */
 void members_fini(struct members *members);
 struct member *members_find(const struct members *members, const struct member_id *id);
 
@@ -63,7 +64,9 @@ struct member *members_find(const struct members *members, const struct member_i
 struct member *members_add(struct members *members, const struct member_id *id);
 void members_remove(struct members *members, struct member *member); /* frees; as members_fini() */
 
-/* The one place where a state changes: keeps lists in order. The same state again is fine. */
-void member_goto(struct members *members, struct member *member, enum member_state to, mono_t now);
+/* The one place where a state changes: keeps lists in order. `since` may lie in the past: others
+ * knew it before. The same state again is fine, and keeps its `since`. */
+void member_goto(struct members *members, struct member *member, enum member_state to,
+		 mono_t since);
 /* Moves a live member to another place in the order of probes. */
 void members_swap_live(struct members *members, size_t a, size_t b);

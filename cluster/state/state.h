@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * state: the facts that one member says of itself, as another keeps them: a small table by key. The
- * later in the order (generation, version) wins; only the owner makes them, and who calls here has
- * checked its signature. One thread at a time.
+ * later in the order (generation, version) wins, and the first of a new generation, which is a new
+ * life of its owner, ends all of the old. Only the owner makes them, and who calls here has checked
+ * its signature. What leaves also leaves the queue it is in. One thread at a time.
  */
 #pragma once
 
@@ -19,12 +20,13 @@ struct facts {
 	struct fact **all; /* owned, sorted by key */
 	size_t n;
 	size_t n_bytes; /* of all their bytes */
+	uint64_t generation;
 };
 
 /* The order of facts: below, at or above zero. */
 int fact_compare(const struct swim_fact *a, const struct swim_fact *b);
 
-void facts_fini(struct facts *facts); /* none of its items may be queued */
+void facts_fini(struct facts *facts);
 struct fact *facts_find(const struct facts *facts, uint32_t key);
 
 enum facts_outcome {

@@ -6,7 +6,7 @@
  * One message is one packet: a main part (`kind` and its fields) and its *riders*: claims, which
  * say who is alive, and facts, which say how they are. Any kind may carry riders. Both are signed
  * by who makes them and are forwarded byte for byte, so whoever forwards them can change nothing.
- * A message is read in this order: the main part, all claims, all facts, each in its order.
+ * A message is read in this order: all claims, all facts, the main part.
  */
 #pragma once
 
@@ -78,7 +78,7 @@ struct swim_fact {
 
 enum swim_kind {
 	SWIM_PING = 1,      /* are you there? answered with ACK, the same way it came */
-	SWIM_PING_REQ = 2,  /* ask `target` at `addr` for me; answered with ACK or NACK */
+	SWIM_PING_REQ = 2,  /* ask `target` for me; answered with ACK or NACK */
 	SWIM_ACK = 3,       /* with the seq of the PING or PING_REQ */
 	SWIM_NACK = 4,      /* to a PING_REQ: I am well, but have no answer from the target yet */
 	SWIM_GOSSIP = 5,    /* riders alone */
@@ -90,7 +90,6 @@ struct swim_message {
 	enum swim_kind kind;
 	uint32_t seq;            /* PING, PING_REQ, ACK, NACK */
 	struct member_id target; /* PING: whom it is meant for (others do not answer); PING_REQ */
-	struct addr addr;        /* PING_REQ: IPv4 or IPv6 */
 	/* SYNC_OPEN: SWIM_BUCKETS of them, borrowed. 0: nothing there. */
 	const uint64_t *hashes;
 	/* SYNC_DATA: bit b % 8 of byte b / 8: bucket b differs, and is in here. All zero in answer

@@ -13,13 +13,14 @@
 
 enum { SPREAD_MAX_TIMES = 64 };
 
+struct spread;
 struct spread_item {
 	TAILQ_ENTRY(spread_item) entry;
 	void *owner;  /* a struct member, or of a fact its owner's */
 	uint32_t key; /* of a fact */
 	bool is_fact;
-	bool queued;
-	uint8_t n_sent; /* while queued */
+	struct spread *in; /* NULL: not queued */
+	uint8_t n_sent;    /* while queued */
 };
 
 TAILQ_HEAD(spread_list, spread_item);
@@ -31,7 +32,7 @@ struct spread {
 void spread_init(struct spread *spread);
 /* New, or new again: goes to the front. */
 void spread_add(struct spread *spread, struct spread_item *item);
-void spread_remove(struct spread *spread, struct spread_item *item); /* fine when not queued */
+void spread_remove(struct spread_item *item); /* fine when not queued */
 
 /* Visits items in order. `fn` says whether it has sent the item, and may say that the packet is
  * full; it must not touch the queue. An item that was sent `times` times leaves. At most max_looked
