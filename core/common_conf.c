@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * common_conf: the tables of `log` and `admin`, and what cannot be said in a table.
+ * common_conf: the tables of `log`, `admin` and `process`, and what cannot be said in a table.
  */
 #include "core/common_conf.h"
 
@@ -41,6 +41,17 @@ static const struct conf_key admin_keys[] = {
 const struct conf_section admin_section = {
 	.name = "admin", .struct_size = sizeof(struct admin_section), .keys = admin_keys,
 	.help = "The operator's port.",
+};
+
+static const struct conf_key process_keys[] = {
+	CONF_STRING(struct process_section, user, CONF_OPTIONAL, CONF_NO_INITIAL, "the user to become once all sockets are bound; what is read later (keys at a reload, identities) must be readable to it"),
+	CONF_PATH  (struct process_section, pid_file, CONF_OPTIONAL, CONF_NO_INITIAL, "where to write the process id"),
+	CONF_PATH  (struct process_section, takeover, CONF_OPTIONAL, CONF_NO_INITIAL, "a unix socket by which a newly started process takes over all listening sockets; the old one then drains"),
+	CONF_END
+};
+const struct conf_section process_section = {
+	.name = "process", .struct_size = sizeof(struct process_section), .keys = process_keys,
+	.help = "The process itself.",
 };
 /* clang-format on */
 
@@ -96,4 +107,14 @@ void admin_section_check(struct conf *conf, const struct admin_section *admin)
 			   MAX_PATH_BYTES, admin->socket);
 	if (admin->token_file && !admin->listen.len)
 		conf_fault(conf, &admin->token_file, "of no use without \"listen\"");
+}
+
+void process_section_check(struct conf *conf, const struct process_section *process)
+{
+	enum { MAX_PATH_BYTES = sizeof(((struct sockaddr_un *)0)->sun_path) - 1 };
+
+	if (process->takeover && strlen(process->takeover) > MAX_PATH_BYTES)
+		conf_fault(conf, &process->takeover,
+			   "longer than %d bytes, which is the most for a unix socket: %s",
+			   MAX_PATH_BYTES, process->takeover);
 }

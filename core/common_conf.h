@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * common_conf: the sections that are the same in all programs and that core itself understands:
- * `log` and `admin`. (`node` and `cluster` are in cluster/cluster_conf.h.)
+ * `log`, `admin` and `process`. (`node` and `cluster` are in cluster/cluster_conf.h.)
  */
 #pragma once
 
@@ -25,3 +25,11 @@ struct admin_section {
 };
 extern const struct conf_section admin_section;
 void admin_section_check(struct conf *conf, const struct admin_section *admin);
+
+struct process_section {
+	const char *user;     /* to become after the sockets are bound; NULL: who we are */
+	const char *pid_file; /* NULL: none */
+	const char *takeover; /* unix socket by which a successor takes the sockets; NULL: never */
+};
+extern const struct conf_section process_section;
+void process_section_check(struct conf *conf, const struct process_section *process);

@@ -48,6 +48,7 @@ struct conn {
 	int fd; /* owned */
 	bool want_read, want_write;
 	bool finish_asked; /* FIN when all that is left has gone */
+	bool established;
 	struct loop *loop;
 	struct tls_pipe *pipe; /* behind us in memory; NULL: plain */
 	const struct conn_events *events;
@@ -313,6 +314,7 @@ static void shake_hands(struct conn *conn)
 
 static void tcp_stands(struct conn *conn)
 {
+	conn->established = true;
 	if (!conn->pipe) {
 		open_now(conn);
 		return;
@@ -634,6 +636,11 @@ const char *conn_tls_version(const struct conn *conn)
 const char *conn_tls_cipher(const struct conn *conn)
 {
 	return conn->pipe ? SSL_get_cipher_name(conn->pipe->ssl) : "";
+}
+
+bool conn_is_established(const struct conn *conn)
+{
+	return conn->established;
 }
 
 const char *conn_reason(const struct conn *conn)

@@ -78,4 +78,6 @@ struct span conn_server_name(const struct conn *conn); /* SNI as asked; empty: n
 const char *conn_tls_version(const struct conn *conn); /* "TLSv1.3"; "" for plain */
 const char *conn_tls_cipher(const struct conn *conn);
 const char *conn_reason(const struct conn *conn); /* of CONN_BROKEN and on_failed: "reset", … */
+/* In on_failed: TCP had come to stand, so it is the handshake that failed. */
+bool conn_is_established(const struct conn *conn);
 int conn_rtt_us(const struct conn *conn, uint32_t *ret_rtt_us); /* the kernel's TCP_INFO */

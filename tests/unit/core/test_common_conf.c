@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Tests of core/common_conf: the sections `log` and `admin`.
+ * Tests of core/common_conf: the sections `log`, `admin` and `process`.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,11 +14,13 @@
 struct common {
 	struct log_section log;
 	struct admin_section admin;
+	struct process_section process;
 };
 
 static const struct conf_key common_keys[] = {
 	CONF_SECTION(struct common, log, &log_section, CONF_OPTIONAL, "log"),
-	CONF_SECTION_OPTIONAL(struct common, admin, &admin_section, "admin"), CONF_END
+	CONF_SECTION_OPTIONAL(struct common, admin, &admin_section, "admin"),
+	CONF_SECTION(struct common, process, &process_section, CONF_OPTIONAL, "process"), CONF_END
 };
 static const struct conf_section common_section = {
 	.name = "common",
@@ -35,6 +37,7 @@ static struct common *read_text(const char *text, struct conf **ret_conf)
 	struct common *common = root;
 	log_section_check(*ret_conf, &common->log);
 	admin_section_check(*ret_conf, &common->admin);
+	process_section_check(*ret_conf, &common->process);
 	return common;
 }
 
@@ -128,9 +131,26 @@ static void log_is_opened_as_the_section_says(void **state)
 	log_close();
 }
 
+static void a_path_too_long_for_a_socket_is_refused(void **state)
+{
+	struct conf *conf;
+	char text[256] = "process: {user: www-data, takeover: ";
+	size_t len = strlen(text);
+
+	(void)state;
+	memset(text + len, 'x', 150);
+	text[len + 150] = '}';
+	struct common *common = read_text(text, &conf);
+	assert_string_equal(common->process.user, "www-data");
+	assert_int_equal(conf_n_errors(conf), 1);
+	assert_int_equal(conf_error_at(conf, 0)->line, 1);
+	conf_free(conf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_path_too_long_for_a_socket_is_refused),
 		cmocka_unit_test(log_goes_to_stderr_by_itself),
 		cmocka_unit_test(sections_are_read),
 		cmocka_unit_test(what_makes_no_sense_is_said),
