@@ -55,7 +55,8 @@ struct responder_ops {
 	/* The response cannot be finished (the origin broke off): the client must be able to tell (RFC 9112
 	 * 8: close without the last chunk). on_gone does not follow. */
 	void (*abort)(struct responder *responder, enum close_reason reason);
-	/* The underlying conn, for variables and RTT; never written by the exchange. */
+	/* The underlying conn, for variables and RTT; never written by the exchange. It stands until
+	 * on_gone or on_sent has returned, or abort was called. */
 	struct conn *(*conn)(struct responder *responder);
 };
 

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * deliver: the way back to the client: an origin's response as it comes, or an answer of our own.
+ *
+ * Nothing is held here. What the responder has no room for stays with the requester, which stops
+ * reading; when there is room the responder says so, and we ask the requester to go on.
+ */
+#include "core/error.h"
+#include "core/obj.h"
+#include "edge/exchange/exchange_priv.h"
+
+/* ---- answers of our own ------------------------------------------------------------------------
+ */
+
+static int own_head_make(struct exchange *x, unsigned status, struct span content_type,
+			 struct span body, struct http_head **ret_head)
+{
+	bool has_body = http_status_has_body(status);
+	struct http_head *head = ARENA_NEW(x->arena, struct http_head);
+	int r = head ? http_head_init(head, x->arena) : err_new(-ENOBUFS);
+
+	if (r < 0)
+		return err_pass(r);
+	head->status = (uint16_t)status;
+	head->reason = http_status_reason(status);
+	head->version_major = 1;
+	head->version_minor = 1;
+	head->has_length = has_body;
+	head->body_length = body.len;
+	head->body = has_body && x->request->method != HTTP_METHOD_HEAD ? HTTP_BODY_LENGTH
+									: HTTP_BODY_NONE;
+	if (has_body && content_type.len)
+		r = http_head_add(head, HTTP_NAME_CONTENT_TYPE, content_type);
+	if (r == 0 && status == 405) /* RFC 9110 15.5.6 */
+		r = http_head_add_other(head, SPAN_LIT("Allow"),
+					SPAN_LIT("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+	*ret_head = head;
+	return err_pass(r);
+}
+
+void exchange_answer(struct exchange *x, unsigned status, struct span content_type,
+		     struct span body)
+{
+	struct http_head *head = NULL;
+
+	MUST(!x->begun);
+	x->own = true;
+	if (own_head_make(x, status, content_type, body, &head) < 0)
+		x->reason = REASON_MEMORY; /* and no head: step_deliver() sees it */
+	else
+		x->response = head;
+	x->own_body = head && head->body == HTTP_BODY_LENGTH ? body : SPAN_NONE;
+	exchange_goto(x, EXCHANGE_DELIVER);
+	loop_defer(x->env->loop, &x->task);
+}
+
+void exchange_refuse(struct exchange *x, enum close_reason reason)
+{
+	unsigned status = reason_status(reason);
+	const char *page = arena_printf(x->arena, "%u %.*s: %s\n", status,
+					SPAN_FMT(http_status_reason(status)), reason_help(reason));
+
+	MUST(status != 0);
+	x->reason = reason;
+	exchange_answer(x, status, SPAN_LIT("text/plain; charset=utf-8"), span_str(page));
+}
+
+void exchange_fail(struct exchange *x, enum close_reason reason)
+{
+	if (x->state == EXCHANGE_FETCH) {
+		exchange_refuse(x, reason);
+		return;
+	}
+	/* The conn, which the log asks, stands until the abort; the exchange does not. */
+	struct responder *responder = x->responder;
+	x->reason = reason;
+	exchange_goto(x, EXCHANGE_FINISH);
+	exchange_run(x);
+	responder->ops->abort(responder, reason);
+}
+
+static void own_body_push(struct exchange *x)
+{
+	struct chain body = { 0 };
+	size_t before = x->own_body.len;
+
+	/* A span is static, or in the arena, which lives as long as the responder. */
+	chain_push(&body, (struct slice){ x->own_body.at, (uint32_t)before, NULL });
+	if (x->responder->ops->send_body(x->responder, &body, true) < 0) {
+		chain_clear(&body);
+		exchange_fail(x, REASON_MEMORY);
+		return;
+	}
+	size_t sent = before - body.bytes;
+	x->response_bytes += sent;
+	x->own_body = span_from(x->own_body, sent);
+	chain_clear(&body);
+}
+
+/* The machine gets here by itself only for an answer of our own. */
+enum exchange_step step_deliver(struct exchange *x)
+{
+	MUST(x->own && !x->begun);
+	if (!x->response) {
+		exchange_fail(x, REASON_MEMORY);
+		return STEP_WAIT;
+	}
+	if (x->responder->ops->send_head(x->responder, x->response, x->own_body.len == 0) < 0) {
+		exchange_fail(x, REASON_MEMORY);
+		return STEP_WAIT;
+	}
+	x->begun = true;
+	if (x->own_body.len)
+		own_body_push(x);
+	return STEP_WAIT;
+}
+
+void exchange_pump(struct exchange *x)
+{
+	if (x->state != EXCHANGE_DELIVER || !x->begun)
+		return;
+	if (!x->own)
+		fetch_want_body(x->fetch);
+	else if (x->own_body.len)
+		own_body_push(x);
+}
+
+/* ---- what the fetch says -----------------------------------------------------------------------
+ */
+
+/* After our own answer was begun the origin's comes too late (a timeout, say). */
+static bool is_late(const struct exchange *x)
+{
+	return x->own;
+}
+
+static void on_interim(void *arg, const struct http_head *head)
+{
+	struct exchange *x = OBJ_CAST(struct exchange, arg, EXCHANGE_KIND);
+
+	/* RFC 9110 15.2: not to a client of HTTP/1.0. */
+	bool understands = x->request->version_major > 1 || x->request->version_minor > 0;
+	if (!is_late(x) && understands)
+		x->responder->ops->send_interim(x->responder, head);
+}
+
+static void on_head(void *arg, struct http_head *head, bool end)
+{
+	struct exchange *x = OBJ_CAST(struct exchange, arg, EXCHANGE_KIND);
+	const struct responder_ops *ops = x->responder->ops;
+
+	if (is_late(x))
+		return;
+	x->first_byte_us = mono_diff_us(loop_now(x->env->loop), x->began_at);
+	x->response = head;
+	exchange_goto(x, EXCHANGE_DELIVER);
+	if (forward_response(x->world->forward, head, fetch_arena(x->fetch)) < 0 ||
+	    ops->send_head(x->responder, head, end) < 0) {
+		exchange_fail(x, REASON_MEMORY);
+		return;
+	}
+	x->begun = true;
+	if (!end)
+		fetch_want_body(x->fetch);
+}
+
+static void on_fetch_body(void *arg, struct chain *body, bool end)
+{
+	struct exchange *x = OBJ_CAST(struct exchange, arg, EXCHANGE_KIND);
+	size_t before = body->bytes;
+
+	if (is_late(x)) {
+		chain_clear(body);
+		return;
+	}
+	int r = x->responder->ops->send_body(x->responder, body, end);
+	x->response_bytes += before - body->bytes;
+	if (r < 0)
+		exchange_fail(x, REASON_MEMORY);
+}
+
+static void on_ready(void *arg)
+{
+	struct exchange *x = OBJ_CAST(struct exchange, arg, EXCHANGE_KIND);
+
+	if (!is_late(x))
+		x->responder->ops->want_body(x->responder);
+}
+
+static void on_fetch_failed(void *arg, enum close_reason reason)
+{
+	struct exchange *x = OBJ_CAST(struct exchange, arg, EXCHANGE_KIND);
+
+	if (!is_late(x))
+		exchange_fail(x, reason);
+}
+
+const struct fetch_events exchange_fetch_events = {
+	.on_interim = on_interim,
+	.on_head = on_head,
+	.on_body = on_fetch_body,
+	.on_ready = on_ready,
+	.on_failed = on_fetch_failed,
+};

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exchange: the states, what the client's side tells us, and the end. The way back to the client is
+ * in deliver.c.
+ */
+#include "edge/exchange/exchange.h"
+
+#include "core/error.h"
+#include "core/obj.h"
+#include "edge/exchange/exchange_priv.h"
+#include "edge/report/edge_metrics.h"
+
+enum { MAX_STOCKED = 256 };
+
+/* ---- states ------------------------------------------------------------------------------------
+ */
+
+#define TO(NAME) (1u << EXCHANGE_##NAME)
+/* clang-format off */
+const unsigned exchange_may_follow[EXCHANGE_N_STATES] = {
+	[EXCHANGE_ROUTE]   = TO(FETCH) | TO(DELIVER),
+	[EXCHANGE_FETCH]   = TO(DELIVER) | TO(FINISH),
+	[EXCHANGE_DELIVER] = TO(FINISH),
+	[EXCHANGE_FINISH]  = 0,
+};
+/* clang-format on */
+#undef TO
+
+const char *exchange_state_name(enum exchange_state state)
+{
+	static const char *const names[] = {
+#define X(NAME, step) #NAME,
+		EXCHANGE_STATES(X)
+#undef X
+	};
+
+	MUST(state < EXCHANGE_N_STATES);
+	return names[state];
+}
+
+void exchange_goto(struct exchange *x, enum exchange_state next)
+{
+	MUST(exchange_may_follow[x->state] & (1u << next));
+	x->state = next;
+}
+
+/* ---- ROUTE -------------------------------------------------------------------------------------
+ */
+
+/* RFC 9110 7.6.2: who is the last answers OPTIONS itself; TRACE we do not reflect. */
+static enum exchange_step hops_ended(struct exchange *x)
+{
+	if (x->request->method == HTTP_METHOD_TRACE)
+		exchange_refuse(x, REASON_METHOD_REFUSED);
+	else
+		exchange_answer(x, 204, SPAN_NONE, SPAN_NONE);
+	return STEP_WAIT;
+}
+
+static enum exchange_step route_act(struct exchange *x)
+{
+	const struct route_respond_conf *respond = &x->route->conf->respond;
+
+	switch (x->route->action) {
+	case ROUTE_RESPOND:
+		exchange_answer(x, respond->status, span_str(respond->content_type),
+				span_str(respond->body));
+		return STEP_WAIT;
+	case ROUTE_PROXY:
+		exchange_goto(x, EXCHANGE_FETCH);
+		return STEP_AGAIN;
+	}
+	UNREACHABLE();
+}
+
+/* False: the request was refused or answered. */
+static bool hops_left(struct exchange *x)
+{
+	switch ((enum forward_hops)forward_hops(x->request)) {
+	case FORWARD_HOPS_LEFT:
+		return true;
+	case FORWARD_HOPS_NONE:
+		hops_ended(x);
+		return false;
+	case FORWARD_HOPS_WRONG:
+		exchange_refuse(x, REASON_CLIENT_MALFORMED);
+		return false;
+	}
+	UNREACHABLE();
+}
+
+static enum exchange_step step_route(struct exchange *x)
+{
+	struct span path = x->request->path;
+
+	if (x->request->method == HTTP_METHOD_CONNECT) {
+		exchange_refuse(x, REASON_METHOD_REFUSED);
+		return STEP_WAIT;
+	}
+	x->service = service_find(x->world->services, x->request->host);
+	if (!x->service) {
+		exchange_refuse(x, REASON_NO_SERVICE);
+		return STEP_WAIT;
+	}
+	/* "OPTIONS *" asks about the whole server. */
+	if (!span_starts(path, SPAN_LIT("/")))
+		path = SPAN_LIT("/");
+	x->route = route_find(&x->service->routes, path);
+	if (!x->route) {
+		exchange_refuse(x, REASON_NO_ROUTE);
+		return STEP_WAIT;
+	}
+	return hops_left(x) ? route_act(x) : STEP_WAIT;
+}
+
+/* ---- FETCH -------------------------------------------------------------------------------------
+ */
+
+static int upstream_make(struct exchange *x)
+{
+	x->upstream = ARENA_NEW(x->arena, struct http_head);
+	if (!x->upstream)
+		return err_new(-ENOBUFS);
+	return err_pass(forward_request(x->world->forward, x->request, conn_from(x->conn), x->arena,
+					x->upstream));
+}
+
+static enum exchange_step step_fetch(struct exchange *x)
+{
+	int r = upstream_make(x);
+
+	if (r < 0) {
+		exchange_refuse(x, REASON_CLIENT_HEAD_LARGE);
+		return STEP_WAIT;
+	}
+	const struct fetch_setup setup = {
+		.env = x->env,
+		.world = x->world,
+		.pool = x->route->pool,
+		.request = x->upstream,
+		.events = &exchange_fetch_events,
+		.subscriber = x,
+	};
+	r = fetch_start(&setup, &x->fetch);
+	if (r < 0)
+		exchange_refuse(x, REASON_MEMORY);
+	return STEP_WAIT;
+}
+
+/* ---- FINISH ------------------------------------------------------------------------------------
+ */
+
+static void count(const struct exchange *x, int64_t duration_us)
+{
+	struct metric_block *metrics = x->env->metrics;
+	unsigned status = x->begun ? x->response->status : 0;
+
+	if (status >= 200 && status < 600)
+		metric_add(metrics, (size_t)EDGE_METRIC_RESPONSES_2XX + status / 100 - 2, 1);
+	metric_move(metrics, EDGE_METRIC_REQUESTS_OPEN, -1);
+	metric_add(metrics, EDGE_METRIC_REQUEST_BODY_BYTES, x->request_bytes);
+	metric_add(metrics, EDGE_METRIC_RESPONSE_BODY_BYTES, x->response_bytes);
+	metric_observe_us(metrics, EDGE_METRIC_REQUEST_TIME, (uint64_t)duration_us);
+	edge_metrics_ended(metrics, x->reason);
+}
+
+static void write_log(const struct exchange *x, int64_t duration_us)
+{
+	bool proxied = x->fetch && x->route;
+	const struct origin *origin = x->fetch ? fetch_origin(x->fetch) : NULL;
+	struct facts facts = {
+		.request = x->request,
+		.response = x->begun ? x->response : NULL,
+		.conn = x->conn,
+		.node = x->env->node,
+		.region = x->env->region,
+		.service = x->service ? x->service->conf->name : NULL,
+		.pool = proxied ? x->world->pools[x->route->pool].conf->name : NULL,
+		.origin = origin ? origin_addr(origin) : NULL,
+		.status = x->begun ? x->response->status : 0,
+		.request_body_bytes = x->request_bytes,
+		.response_body_bytes = x->response_bytes,
+		.wall_s = loop_wall_s(x->env->loop),
+		.duration_us = duration_us,
+		.first_byte_us = x->first_byte_us,
+		.n_tries = x->fetch ? fetch_n_tries(x->fetch) : 0,
+		.reason = x->reason,
+	};
+
+	access_log_add(x->env->log, x->world->log_format, &facts);
+}
+
+static void exchange_free(struct exchange *x)
+{
+	struct exchange_env *env = x->env;
+
+	x->kind = 0;
+	if (env->n_stocked_exchanges >= MAX_STOCKED) {
+		free(x);
+		return;
+	}
+	SLIST_INSERT_HEAD(&env->exchanges, x, stocked);
+	env->n_stocked_exchanges++;
+}
+
+static enum exchange_step step_finish(struct exchange *x)
+{
+	int64_t duration_us = mono_diff_us(loop_now(x->env->loop), x->began_at);
+
+	loop_undefer(x->env->loop, &x->task);
+	loop_timer_stop(&x->total);
+	count(x, duration_us);
+	if (x->env->log && x->world->log_format)
+		write_log(x, duration_us);
+	fetch_leave(x->fetch); /* after the log: the response's head is the fetch's */
+	exchange_world_unref(x->world);
+	exchange_free(x);
+	return STEP_WAIT;
+}
+
+/* ---- the driver --------------------------------------------------------------------------------
+ */
+
+void exchange_run(struct exchange *x)
+{
+	typedef enum exchange_step (*step_fn)(struct exchange * x);
+	static const step_fn steps[] = {
+#define X(NAME, step) step_##step,
+		EXCHANGE_STATES(X)
+#undef X
+	};
+
+	while (steps[x->state](x) == STEP_AGAIN)
+		;
+}
+
+static void on_task(void *arg)
+{
+	exchange_run(OBJ_CAST(struct exchange, arg, EXCHANGE_KIND));
+}
+
+static void on_total_timeout(void *arg)
+{
+	exchange_fail(OBJ_CAST(struct exchange, arg, EXCHANGE_KIND), REASON_TOTAL_TIMEOUT);
+}
+
+/* ---- what the client's side says ---------------------------------------------------------------
+ */
+
+static void on_body(void *arg, struct chain *body, bool end)
+{
+	struct exchange *x = OBJ_CAST(struct exchange, arg, EXCHANGE_KIND);
+	size_t before = body->bytes;
+	int r = 0;
+
+	if (x->fetch && fetch_takes_body(x->fetch))
+		r = fetch_send_body(x->fetch, body, end);
+	else
+		chain_clear(body); /* the answer did not wait for it */
+	x->request_bytes += before - body->bytes;
+	if (r < 0)
+		exchange_fail(x, REASON_MEMORY);
+}
+
+static void on_writable(void *arg)
+{
+	exchange_pump(OBJ_CAST(struct exchange, arg, EXCHANGE_KIND));
+}
+
+static void on_gone(void *arg, enum close_reason reason)
+{
+	struct exchange *x = OBJ_CAST(struct exchange, arg, EXCHANGE_KIND);
+
+	x->reason = reason;
+	exchange_goto(x, EXCHANGE_FINISH);
+	exchange_run(x);
+}
+
+static void on_sent(void *arg)
+{
+	struct exchange *x = OBJ_CAST(struct exchange, arg, EXCHANGE_KIND);
+
+	exchange_goto(x, EXCHANGE_FINISH);
+	exchange_run(x);
+}
+
+static const struct request_events request_events = {
+	.on_body = on_body,
+	.on_writable = on_writable,
+	.on_gone = on_gone,
+	.on_sent = on_sent,
+};
+
+/* ---- birth -------------------------------------------------------------------------------------
+ */
+
+static struct exchange *exchange_new(struct exchange_env *env)
+{
+	struct exchange *x = SLIST_FIRST(&env->exchanges);
+
+	if (!x)
+		return malloc(sizeof(*x));
+	SLIST_REMOVE_HEAD(&env->exchanges, stocked);
+	env->n_stocked_exchanges--;
+	return x;
+}
+
+void *exchange_begin(void *arg, struct responder *responder, struct http_head *head,
+		     struct arena *arena, const struct request_events **ret_events)
+{
+	struct exchange_env *env = arg;
+	struct exchange *x = exchange_new(env);
+
+	if (!x)
+		return NULL;
+	*x = (struct exchange){
+		.kind = EXCHANGE_KIND,
+		.state = EXCHANGE_ROUTE,
+		.reason = REASON_DONE,
+		.env = env,
+		.world = exchange_world_ref(env->world),
+		.responder = responder,
+		.request = head,
+		.arena = arena,
+		.conn = responder->ops->conn(responder),
+		.task = { .fn = on_task, .arg = x },
+		.began_at = loop_now(env->loop),
+		.first_byte_us = -1,
+	};
+	loop_timer_init(&x->total, env->loop, on_total_timeout, x);
+	if (x->world->total_timeout_ms)
+		loop_timer_set(&x->total, mono_add_ms(x->began_at, x->world->total_timeout_ms));
+	metric_add(env->metrics, EDGE_METRIC_REQUESTS, 1);
+	metric_move(env->metrics, EDGE_METRIC_REQUESTS_OPEN, 1);
+	*ret_events = &request_events;
+	exchange_run(x);
+	return x;
+}
+
+void exchange_env_fini(struct exchange_env *env)
+{
+	struct exchange *x;
+
+	while ((x = SLIST_FIRST(&env->exchanges))) {
+		SLIST_REMOVE_HEAD(&env->exchanges, stocked);
+		free(x);
+	}
+	env->n_stocked_exchanges = 0;
+	fetch_stock_free(env);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exchange_priv: what exchange.c (the states) and deliver.c (the way back to the client) share.
+ */
+#pragma once
+
+#include "edge/exchange/exchange.h"
+#include "edge/exchange/fetch.h"
+
+#define EXCHANGE_KIND OBJ_KIND('x', 'c', 'h', 'g')
+
+/* What a step says to the driver. */
+enum exchange_step { STEP_AGAIN, STEP_WAIT };
+
+struct exchange {
+	uint32_t kind;
+	enum exchange_state state;
+	enum close_reason reason; /* why it ends, or why we answer ourselves */
+	SLIST_ENTRY(exchange) stocked;
+	struct exchange_env *env;
+	struct exchange_world *world; /* a reference */
+	struct responder *responder;
+	struct http_head *request;     /* in the arena */
+	struct http_head *upstream;    /* the same as the origin gets it */
+	struct arena *arena;           /* the responder's */
+	struct conn *conn;             /* the client's, as long as the responder */
+	const struct service *service; /* NULL: none was found */
+	const struct route *route;
+	struct fetch *fetch;              /* a reference; NULL: none was begun */
+	const struct http_head *response; /* ours or the fetch's; NULL: none yet */
+	bool own;                         /* the response is ours */
+	bool begun;                       /* its head was sent */
+	struct span own_body;             /* what is left of it; arena or static */
+	struct loop_task task;            /* runs the machine at the end of the turn */
+	struct loop_timer total;
+	mono_t began_at;
+	int64_t first_byte_us;
+	uint64_t request_bytes, response_bytes;
+};
+
+void exchange_goto(struct exchange *x, enum exchange_state next);
+void exchange_run(struct exchange *x);
+
+/* ---- deliver.c ---------------------------------------------------------------------------------
+ */
+
+extern const struct fetch_events exchange_fetch_events;
+
+/* Prepares an answer of ours; it is sent at the end of the turn. What a fetch still
+ * says comes too late. */
+void exchange_answer(struct exchange *x, unsigned status, struct span content_type,
+		     struct span body);
+/* The same with a short text page that names the reason. */
+void exchange_refuse(struct exchange *x, enum close_reason reason);
+/* The exchange cannot go on: a page if nothing was sent yet, else the client sees a broken end. */
+void exchange_fail(struct exchange *x, enum close_reason reason);
+enum exchange_step step_deliver(struct exchange *x);
+/* The responder has room again. */
+void exchange_pump(struct exchange *x);

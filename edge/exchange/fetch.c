@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fetch: picks an origin, gets a connection, sends, and hands on what comes back. Tries again, at
+ * another origin, for as long as no origin can have begun to act and no byte of a request body has
+ * been taken: then a second try cannot do anything twice.
+ *
+ * A kept connection may have been closed by the other side a moment ago; that is no fault of the
+ * origin, which gets a second chance on a new connection.
+ */
+#include "edge/exchange/fetch.h"
+
+#include "core/error.h"
+#include "core/log.h"
+#include "core/obj.h"
+#include "edge/report/edge_metrics.h"
+
+#define FETCH_KIND OBJ_KIND('f', 'e', 't', 'c')
+
+enum { ARENA_MAX_BYTES = 256 * 1024, MAX_STOCKED = 256 };
+
+struct fetch {
+	uint32_t kind;
+	uint32_t n_refs; /* the subscriber's, and our own until we have ended */
+	enum fetch_state state;
+	enum close_reason reason; /* of the last try that failed */
+	SLIST_ENTRY(fetch) stocked;
+	struct exchange_env *env;
+	struct exchange_world *world; /* a reference */
+	struct exchange_pool *pool;
+	const struct http_head *request;
+	const struct fetch_events *events;
+	void *subscriber;            /* NULL: it has left */
+	struct origin *origin;       /* a reference; asked last, or now */
+	struct conn *conn;           /* CONNECT: owned */
+	struct requester *requester; /* HEAD, BODY: until it has failed or is done */
+	struct loop_task task;
+	struct pool_tried tried;
+	uint32_t n_tries;
+	bool on_kept;    /* this try is on a kept connection */
+	bool again;      /* the next try is for the same origin, on a new connection */
+	bool body_begun; /* of the request's body something was taken */
+	struct arena arena;
+};
+
+/* ---- states ------------------------------------------------------------------------------------
+ */
+
+#define TO(NAME) (1u << FETCH_##NAME)
+/* clang-format off */
+const unsigned fetch_may_follow[FETCH_N_STATES] = {
+	[FETCH_IDLE]    = TO(CONNECT) | TO(HEAD) | TO(ENDED),
+	[FETCH_CONNECT] = TO(IDLE) | TO(HEAD) | TO(ENDED),
+	[FETCH_HEAD]    = TO(IDLE) | TO(BODY) | TO(ENDED),
+	[FETCH_BODY]    = TO(ENDED),
+	[FETCH_ENDED]   = 0,
+};
+/* clang-format on */
+#undef TO
+
+const char *fetch_state_name(enum fetch_state state)
+{
+	static const char *const names[] = {
+#define X(NAME) #NAME,
+		FETCH_STATES(X)
+#undef X
+	};
+
+	MUST(state < FETCH_N_STATES);
+	return names[state];
+}
+
+static void fetch_goto(struct fetch *fetch, enum fetch_state next)
+{
+	MUST(fetch_may_follow[fetch->state] & (1u << next));
+	fetch->state = next;
+}
+
+/* ---- birth and death ---------------------------------------------------------------------------
+ */
+
+static void on_task(void *arg);
+
+static void fetch_unref(struct fetch *fetch)
+{
+	struct exchange_env *env = fetch->env;
+
+	MUST(fetch->n_refs > 0);
+	if (--fetch->n_refs > 0)
+		return;
+	MUST(fetch->state == FETCH_ENDED && !fetch->requester && !fetch->conn);
+	origin_unref(fetch->origin);
+	exchange_world_unref(fetch->world);
+	fetch->kind = 0;
+	if (env->n_stocked_fetches >= MAX_STOCKED) {
+		arena_fini(&fetch->arena);
+		free(fetch);
+		return;
+	}
+	arena_empty(&fetch->arena);
+	SLIST_INSERT_HEAD(&env->fetches, fetch, stocked);
+	env->n_stocked_fetches++;
+}
+
+static struct fetch *fetch_new(struct exchange_env *env)
+{
+	struct fetch *fetch = SLIST_FIRST(&env->fetches);
+
+	if (fetch) {
+		SLIST_REMOVE_HEAD(&env->fetches, stocked);
+		env->n_stocked_fetches--;
+		return fetch;
+	}
+	fetch = calloc(1, sizeof(*fetch));
+	if (fetch)
+		arena_init(&fetch->arena, ARENA_MAX_BYTES);
+	return fetch;
+}
+
+void fetch_stock_free(struct exchange_env *env)
+{
+	struct fetch *fetch;
+
+	while ((fetch = SLIST_FIRST(&env->fetches))) {
+		SLIST_REMOVE_HEAD(&env->fetches, stocked);
+		arena_fini(&fetch->arena);
+		free(fetch);
+	}
+	env->n_stocked_fetches = 0;
+}
+
+/* The last that we do. Our own reference goes: the fetch may be freed here. */
+static void fetch_end(struct fetch *fetch)
+{
+	fetch_goto(fetch, FETCH_ENDED);
+	loop_undefer(fetch->env->loop, &fetch->task);
+	fetch_unref(fetch);
+}
+
+/* ---- one try -----------------------------------------------------------------------------------
+ */
+
+static const struct response_events response_events;
+static void fetch_try(struct fetch *fetch);
+
+static bool has_body(const struct fetch *fetch)
+{
+	return fetch->request->body != HTTP_BODY_NONE;
+}
+
+static void requester_cancel(struct fetch *fetch)
+{
+	struct requester *requester = TAKE(fetch->requester);
+
+	if (requester)
+		requester->ops->cancel(requester);
+}
+
+/* No try is left, or none would help: the subscriber hears it at the end of the turn. */
+static void fail_later(struct fetch *fetch, enum close_reason reason)
+{
+	if (fetch->state != FETCH_IDLE)
+		fetch_goto(fetch, FETCH_IDLE);
+	fetch->reason = reason;
+	loop_defer(fetch->env->loop, &fetch->task);
+}
+
+/* The conn is moved. */
+static void request_send(struct fetch *fetch, struct conn *conn, bool kept)
+{
+	const struct requester_setup setup = {
+		.loop = fetch->env->loop,
+		.slab = fetch->env->slab,
+		.conn = conn,
+		.kept = kept,
+		.arena = &fetch->arena,
+		.limits = *origin_limits(fetch->origin),
+		.events = &response_events,
+		.fetch = fetch,
+		.keep = origin_keep,
+		.keep_arg = fetch->origin,
+	};
+	int r = fetch->env->begin_requester(&setup, &fetch->requester);
+
+	if (r < 0) {
+		fail_later(fetch, REASON_MEMORY);
+		return;
+	}
+	fetch_goto(fetch, FETCH_HEAD);
+	fetch->on_kept = kept;
+	r = fetch->requester->ops->send_head(fetch->requester, fetch->request, !has_body(fetch));
+	if (r < 0) {
+		requester_cancel(fetch);
+		fail_later(fetch, REASON_MEMORY);
+	} else if (has_body(fetch)) {
+		loop_defer(fetch->env->loop, &fetch->task); /* on_ready */
+	}
+}
+
+/* Is another try allowed, and of use? `untouched`: no origin can have begun to act. */
+static bool may_try_again(const struct fetch *fetch, bool untouched)
+{
+	return untouched && !fetch->body_begun && fetch->n_tries <= fetch->pool->conf->retries;
+}
+
+static void try_failed(struct fetch *fetch, enum close_reason reason, bool untouched)
+{
+	fetch_goto(fetch, FETCH_IDLE);
+	fetch->reason = reason;
+	if (!may_try_again(fetch, untouched)) {
+		fail_later(fetch, reason);
+		return;
+	}
+	metric_add(fetch->env->metrics, EDGE_METRIC_ORIGIN_RETRIES, 1);
+	fetch->again = fetch->on_kept;
+	if (fetch->on_kept)
+		fetch->n_tries--; /* its second chance is not one of the retries */
+	else
+		pool_tried_add(&fetch->tried, origin_own_id(fetch->origin));
+	fetch_try(fetch);
+}
+
+/* ---- connecting --------------------------------------------------------------------------------
+ */
+
+static void on_conn_open(struct conn *conn, void *arg)
+{
+	struct fetch *fetch = OBJ_CAST(struct fetch, arg, FETCH_KIND);
+
+	MUST(fetch->conn == conn && fetch->state == FETCH_CONNECT);
+	request_send(fetch, TAKE(fetch->conn), false);
+}
+
+static void connect_failed(struct fetch *fetch, enum close_reason reason)
+{
+	metric_add(fetch->env->metrics, EDGE_METRIC_ORIGIN_CONNECT_FAILURES, 1);
+	LOG_WARN("origin.connect", kv_str("pool", fetch->pool->conf->name),
+		 kv_addr("origin", origin_addr(fetch->origin)),
+		 kv_str("reason", reason_word(reason)), kv_str("detail", conn_reason(fetch->conn)));
+	conn_close(TAKE(fetch->conn));
+	try_failed(fetch, reason, true);
+}
+
+static void on_conn_failed(struct conn *conn, void *arg)
+{
+	struct fetch *fetch = OBJ_CAST(struct fetch, arg, FETCH_KIND);
+	bool in_tls = conn_is_established(conn);
+
+	MUST(fetch->conn == conn);
+	connect_failed(fetch, in_tls ? REASON_ORIGIN_TLS : REASON_ORIGIN_CONNECT);
+}
+
+static void on_conn_deadline(struct conn *conn, void *arg)
+{
+	struct fetch *fetch = OBJ_CAST(struct fetch, arg, FETCH_KIND);
+
+	MUST(fetch->conn == conn);
+	connect_failed(fetch, REASON_ORIGIN_CONNECT_TIMEOUT);
+}
+
+static void on_conn_ready(struct conn *conn, void *arg)
+{
+	(void)conn;
+	(void)arg;
+	UNREACHABLE(); /* nothing is wanted before it is open */
+}
+
+static const struct conn_events connect_events = {
+	.on_open = on_conn_open,
+	.on_readable = on_conn_ready,
+	.on_writable = on_conn_ready,
+	.on_deadline = on_conn_deadline,
+	.on_failed = on_conn_failed,
+};
+
+/* ---- choosing ----------------------------------------------------------------------------------
+ */
+
+/* The origin for the next try, held. False when none is left: the reason is set. */
+static bool origin_choose(struct fetch *fetch)
+{
+	struct origin *picked = NULL;
+
+	if (fetch->again)
+		return true;
+	switch ((enum pool_outcome)pool_pick(fetch->pool->pool, &fetch->tried, &picked)) {
+	case POOL_PICKED:
+		origin_ref(picked);
+		origin_unref(fetch->origin);
+		fetch->origin = picked;
+		return true;
+	case POOL_ALL_DOWN:
+		fetch->reason = REASON_NO_ORIGIN;
+		return false;
+	case POOL_ALL_TRIED:
+		return false; /* the last failure's reason stays */
+	}
+	UNREACHABLE();
+}
+
+static void fetch_try(struct fetch *fetch)
+{
+	MUST(fetch->state == FETCH_IDLE);
+	while (origin_choose(fetch)) {
+		struct conn *kept = fetch->again ? NULL : origin_take_kept(fetch->origin);
+		fetch->n_tries++;
+		fetch->again = false;
+		fetch->on_kept = false;
+		if (kept) {
+			request_send(fetch, kept, true);
+			return;
+		}
+		int r = origin_connect(fetch->origin, &connect_events, fetch, &fetch->conn);
+		if (r == 0) {
+			fetch_goto(fetch, FETCH_CONNECT);
+			return;
+		}
+		fetch->reason = r == -ENOMEM ? REASON_MEMORY : REASON_ORIGIN_CONNECT;
+		pool_tried_add(&fetch->tried, origin_own_id(fetch->origin));
+		if (!may_try_again(fetch, true))
+			break;
+	}
+	fail_later(fetch, fetch->reason);
+}
+
+static void on_task(void *arg)
+{
+	struct fetch *fetch = OBJ_CAST(struct fetch, arg, FETCH_KIND);
+	const struct fetch_events *events = fetch->events;
+	void *subscriber = fetch->subscriber;
+
+	MUST(subscriber); /* without one we would have ended */
+	if (fetch->state == FETCH_IDLE) {
+		enum close_reason reason = fetch->reason;
+		fetch_end(fetch); /* the subscriber's reference keeps it */
+		events->on_failed(subscriber, reason);
+	} else if (fetch_takes_body(fetch)) {
+		events->on_ready(subscriber);
+	}
+}
+
+/* ---- the response ------------------------------------------------------------------------------
+ */
+
+static void on_interim(void *arg, const struct http_head *head)
+{
+	struct fetch *fetch = OBJ_CAST(struct fetch, arg, FETCH_KIND);
+
+	if (head->status != 100)
+		fetch->events->on_interim(fetch->subscriber, head);
+}
+
+static void on_head(void *arg, struct http_head *head, bool end)
+{
+	struct fetch *fetch = OBJ_CAST(struct fetch, arg, FETCH_KIND);
+
+	fetch_goto(fetch, FETCH_BODY);
+	fetch->events->on_head(fetch->subscriber, head, end);
+}
+
+static void on_body(void *arg, struct chain *body, bool end)
+{
+	struct fetch *fetch = OBJ_CAST(struct fetch, arg, FETCH_KIND);
+
+	MUST(fetch->state == FETCH_BODY);
+	fetch->events->on_body(fetch->subscriber, body, end);
+}
+
+static void on_writable(void *arg)
+{
+	struct fetch *fetch = OBJ_CAST(struct fetch, arg, FETCH_KIND);
+
+	fetch->events->on_ready(fetch->subscriber);
+}
+
+static void on_failed(void *arg, enum close_reason reason, bool untouched)
+{
+	struct fetch *fetch = OBJ_CAST(struct fetch, arg, FETCH_KIND);
+	const struct fetch_events *events = fetch->events;
+	void *subscriber = fetch->subscriber;
+
+	fetch->requester = NULL;
+	if (fetch->state == FETCH_HEAD) {
+		try_failed(fetch, reason, untouched);
+		return;
+	}
+	fetch_end(fetch);
+	events->on_failed(subscriber, reason);
+}
+
+static void on_done(void *arg)
+{
+	struct fetch *fetch = OBJ_CAST(struct fetch, arg, FETCH_KIND);
+
+	fetch->requester = NULL;
+	fetch_end(fetch);
+}
+
+static const struct response_events response_events = {
+	.on_interim = on_interim,
+	.on_head = on_head,
+	.on_body = on_body,
+	.on_writable = on_writable,
+	.on_failed = on_failed,
+	.on_done = on_done,
+};
+
+/* ---- the door ----------------------------------------------------------------------------------
+ */
+
+int fetch_start(const struct fetch_setup *setup, struct fetch **ret_fetch)
+{
+	struct fetch *fetch = fetch_new(setup->env);
+
+	if (!fetch)
+		return err_new(-ENOMEM);
+	MUST(setup->pool < setup->world->n_pools && setup->subscriber);
+	*fetch = (struct fetch){
+		.kind = FETCH_KIND,
+		.n_refs = 2,
+		.state = FETCH_IDLE,
+		.env = setup->env,
+		.world = exchange_world_ref(setup->world),
+		.pool = &setup->world->pools[setup->pool],
+		.request = setup->request,
+		.events = setup->events,
+		.subscriber = setup->subscriber,
+		.task = { .fn = on_task, .arg = fetch },
+		.arena = fetch->arena,
+	};
+	*ret_fetch = fetch;
+	fetch_try(fetch);
+	return 0;
+}
+
+void fetch_leave(struct fetch *fetch)
+{
+	if (!fetch)
+		return;
+	MUST(fetch->kind == FETCH_KIND && fetch->subscriber);
+	fetch->subscriber = NULL;
+	if (fetch->state != FETCH_ENDED) {
+		requester_cancel(fetch);
+		conn_close(TAKE(fetch->conn));
+		fetch_end(fetch);
+	}
+	fetch_unref(fetch);
+}
+
+bool fetch_takes_body(const struct fetch *fetch)
+{
+	return fetch->requester && (fetch->state == FETCH_HEAD || fetch->state == FETCH_BODY);
+}
+
+int fetch_send_body(struct fetch *fetch, struct chain *body, bool end)
+{
+	MUST(fetch->kind == FETCH_KIND && fetch_takes_body(fetch));
+	fetch->body_begun = true;
+	return err_pass(fetch->requester->ops->send_body(fetch->requester, body, end));
+}
+
+void fetch_want_body(struct fetch *fetch)
+{
+	MUST(fetch->kind == FETCH_KIND);
+	if (fetch->requester && fetch->state == FETCH_BODY)
+		fetch->requester->ops->want_body(fetch->requester);
+}
+
+struct arena *fetch_arena(struct fetch *fetch)
+{
+	return &fetch->arena;
+}
+
+const struct origin *fetch_origin(const struct fetch *fetch)
+{
+	return fetch->origin;
+}
+
+uint32_t fetch_n_tries(const struct fetch *fetch)
+{
+	return fetch->n_tries;
+}
