@@ -61,7 +61,8 @@ typedef void (*cluster_view_fn)(struct view *view, void *arg);
 int cluster_subscribe(struct cluster *cluster, struct mailbox *mailbox, cluster_view_fn fn,
 		      void *arg);
 
-/* Facts of ours. Any thread; what did not change is not sent again. Errors: -ENOMEM. */
+/* Facts of ours. Any thread; what did not change is not sent again. Errors: -ENOMEM; -EINVAL (more
+ * than 768 services, a name longer than 128 bytes, numbers that do not fit each other). */
 struct service_report {
 	const char *name;
 	enum health_state health;

@@ -11,24 +11,9 @@
 #include "core/obj.h"
 #include "proto/cluster.pb-c.h"
 
-const char *content_key_name(enum content_key key)
-{
-	switch (key) {
-	case CONTENT_NODE:
-		return "node";
-	case CONTENT_SERVICES:
-		return "services";
-	case CONTENT_LOAD:
-		return "load";
-	case CONTENT_DRAIN:
-		return "drain";
-	}
-	return "unknown";
-}
-
 bool content_allowed(uint32_t key, unsigned roles)
 {
-	return (key != CONTENT_SERVICES && key != CONTENT_LOAD) || (roles & ROLE_EDGE) != 0;
+	return (!content_is_services(key) && key != CONTENT_LOAD) || (roles & ROLE_EDGE) != 0;
 }
 
 size_t content_pack_node(const struct content_node *node, uint8_t *at)
@@ -96,11 +81,11 @@ bool content_unpack_node(struct door *door, struct span bytes, struct content_no
 
 size_t content_pack_services(const struct view_service *services, size_t n, uint8_t *at)
 {
-	Meridian__ServiceRow rows[CONTENT_MAX_SERVICES];
-	Meridian__ServiceRow *pointers[CONTENT_MAX_SERVICES];
+	Meridian__ServiceRow rows[CONTENT_PAGE_SERVICES];
+	Meridian__ServiceRow *pointers[CONTENT_PAGE_SERVICES];
 	Meridian__ServicesFact fact = MERIDIAN__SERVICES_FACT__INIT;
 
-	if (n > CONTENT_MAX_SERVICES)
+	if (n > CONTENT_PAGE_SERVICES)
 		return 0;
 	for (size_t i = 0; i < n; i++) {
 		const struct view_service *service = &services[i];
@@ -134,23 +119,15 @@ static const char *copy_name(struct view *view, struct span name)
 	return view_str(view, text);
 }
 
-static int compare_services(const void *a, const void *b)
-{
-	const struct view_service *x = a, *y = b;
-
-	return strcmp(x->name, y->name);
-}
-
 bool content_unpack_services(struct door *door, struct span bytes, struct view *view,
-			     struct view_member *member)
+			     struct view_service *services, size_t *ret_n)
 {
 	const Meridian__ServicesFact *fact =
 		(void *)door_unpack(door, &meridian__services_fact__descriptor, bytes);
 
-	if (!fact || fact->n_services > CONTENT_MAX_SERVICES)
+	if (!fact || fact->n_services > CONTENT_PAGE_SERVICES)
 		return false;
-	struct view_service *services = view_services(view, fact->n_services);
-	for (size_t i = 0; services && i < fact->n_services; i++) {
+	for (size_t i = 0; i < fact->n_services; i++) {
 		const Meridian__ServiceRow *row = fact->services[i];
 
 		if (!row_ok(row))
@@ -165,16 +142,7 @@ bool content_unpack_services(struct door *door, struct span bytes, struct view *
 		if (!services[i].name)
 			return false;
 	}
-	if (!services)
-		return false;
-	if (fact->n_services > 0)
-		qsort(services, fact->n_services, sizeof(services[0]), compare_services);
-	for (size_t i = 1; i < fact->n_services; i++) {
-		if (strcmp(services[i - 1].name, services[i].name) == 0)
-			return false;
-	}
-	member->services = services;
-	member->n_services = fact->n_services;
+	*ret_n = fact->n_services;
 	return true;
 }
 

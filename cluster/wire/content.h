@@ -5,7 +5,7 @@
  * Keys:
  *
  *     node      what does not change while it runs: location, addresses, capacity, version
- *     services  its services' health
+ *     services  its services' health, in pages
  *     load      requests a second, open connections
  *     drain     that it wants no new clients
  */
@@ -15,8 +15,10 @@
 #include "cluster/wire/door.h"
 
 enum {
-	CONTENT_MAX_BYTES = 16 * 1024, /* of one fact */
-	CONTENT_MAX_SERVICES = 256,
+	CONTENT_MAX_BYTES = 8192,   /* of one fact */
+	CONTENT_PAGE_SERVICES = 48, /* the longest fit */
+	CONTENT_MAX_PAGES = 16,
+	CONTENT_MAX_SERVICES = CONTENT_PAGE_SERVICES * CONTENT_MAX_PAGES,
 	CONTENT_NAME_MAX = 128,
 	CONTENT_VERSION_MAX = 64,
 };
@@ -24,11 +26,14 @@ enum {
 /* The number is the fact's key on the wire. */
 enum content_key {
 	CONTENT_NODE = 1,
-	CONTENT_SERVICES = 2,
-	CONTENT_LOAD = 3,
-	CONTENT_DRAIN = 4,
+	CONTENT_LOAD = 2,
+	CONTENT_DRAIN = 3,
+	CONTENT_SERVICES = 16, /* and the pages behind it */
 };
-const char *content_key_name(enum content_key key);
+static inline bool content_is_services(uint32_t key)
+{
+	return key >= CONTENT_SERVICES && key < CONTENT_SERVICES + CONTENT_MAX_PAGES;
+}
 /* May a member in these roles say it? Keys that we do not know: true, they are passed on. */
 bool content_allowed(uint32_t key, unsigned roles);
 
@@ -46,14 +51,16 @@ struct content_load {
 
 /* All: the length into `at` (CONTENT_MAX_BYTES), 0 when it does not fit. */
 size_t content_pack_node(const struct content_node *node, uint8_t *at);
+/* One page: n at most CONTENT_PAGE_SERVICES. */
 size_t content_pack_services(const struct view_service *services, size_t n, uint8_t *at);
 size_t content_pack_load(const struct content_load *load, uint8_t *at);
 size_t content_pack_drain(bool draining, uint8_t *at);
 
 /* All: false when the bytes are not that. Strings are copied where they are returned to. */
 bool content_unpack_node(struct door *door, struct span bytes, struct content_node *ret_node);
-/* Fills the member's services from the view's memory, sorted, each name once. */
+/* Adds one page to `services`, which has room for CONTENT_PAGE_SERVICES more; names are the view's.
+ */
 bool content_unpack_services(struct door *door, struct span bytes, struct view *view,
-			     struct view_member *member);
+			     struct view_service *services, size_t *ret_n);
 bool content_unpack_load(struct door *door, struct span bytes, struct content_load *ret_load);
 bool content_unpack_drain(struct door *door, struct span bytes, bool *ret_draining);

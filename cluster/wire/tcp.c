@@ -622,10 +622,21 @@ static struct tcp_line *line_with(struct tcp *tcp, const struct member_id *id)
 	return best;
 }
 
+static struct tcp_line *line_to(struct tcp *tcp, const struct addr *addr)
+{
+	struct tcp_line *line;
+
+	TAILQ_FOREACH (line, &tcp->lines, entry) {
+		if (line->dialled && addr_eq(&line->addr, addr))
+			return line;
+	}
+	return NULL;
+}
+
 int tcp_send(struct tcp *tcp, const struct member_id *to, const struct addr *addr,
 	     struct span plain)
 {
-	struct tcp_line *line = to ? line_with(tcp, to) : NULL;
+	struct tcp_line *line = to ? line_with(tcp, to) : line_to(tcp, addr);
 	int r = 0;
 
 	MUST(tcp->kind == TCP_KIND);

@@ -9,11 +9,12 @@
  */
 #pragma once
 
-#include "cluster/wire/links.h"
+#include "cluster/swim/message.h"
+#include "cluster/wire/reject.h"
 #include "core/loop.h"
 
 enum {
-	TCP_MAX_PLAIN_BYTES = 512 * 1024, /* opens in well under a millisecond */
+	TCP_MAX_PLAIN_BYTES = SWIM_MAX_STREAM_BYTES, /* opens in well under a millisecond */
 	TCP_MAX_LINES = 1024,
 	TCP_MAX_STRANGERS = 64, /* accepted, and not proven yet */
 	TCP_MAX_KEPT = 8,
@@ -49,8 +50,9 @@ int tcp_new(struct loop *loop, const struct handshake_self *self, int listen_fd,
 void tcp_free(struct tcp *tcp); /* closes all lines without a word to `out`; NULL is fine */
 
 /* Over a line that stands with this member, else a new one to the address. `to` NULL: whoever is
- * there. What cannot be sent is dropped, and `lost` says so. Errors: -ENOMEM, -EMSGSIZE, -EBUSY
- * (too many lines, or too much waits in it), those of connecting. */
+ * there, over the line that was dialled there if there is one. What cannot be sent is dropped, and
+ * `lost` says so. Errors: -ENOMEM, -EMSGSIZE, -EBUSY (too many lines, or too much waits in it),
+ * those of connecting. */
 int tcp_send(struct tcp *tcp, const struct member_id *to, const struct addr *addr,
 	     struct span plain);
 

@@ -6,7 +6,7 @@
 
 #include "cluster/wire/tcp.h"
 
-enum { MAX_TURNS = 2000, BIG_BYTES = 400 * 1024 };
+enum { MAX_TURNS = 2000, BIG_BYTES = 200 * 1024 };
 
 struct world;
 struct end {
