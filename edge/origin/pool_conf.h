@@ -45,3 +45,8 @@ struct pool_conf {
 	struct pool_tls_conf tls;
 	struct health_check_conf health_check;
 };
+
+static inline bool pool_uses_tls(const struct pool_conf *pool)
+{
+	return pool->tls.set && pool->tls.enabled;
+}

@@ -95,14 +95,14 @@ static void host_write(const struct probe *probe, char *host, size_t len)
 /* With TLS the URL's host is the name that is asked for and verified. */
 static void url_write(const struct probe *probe, char *url, size_t len)
 {
-	const struct pool_tls_conf *tls = &probe->setup.pool->tls;
-	const char *path = probe->setup.pool->health_check.http.path;
+	const struct pool_conf *pool = probe->setup.pool;
+	const char *path = pool->health_check.http.path;
 
-	if (tls->enabled && tls->server_name)
-		snprintf(url, len, "https://%s:%u%s", tls->server_name,
+	if (pool_uses_tls(pool) && pool->tls.server_name)
+		snprintf(url, len, "https://%s:%u%s", pool->tls.server_name,
 			 addr_port(&probe->setup.addr), path);
 	else
-		snprintf(url, len, "%s://%s%s", tls->enabled ? "https" : "http",
+		snprintf(url, len, "%s://%s%s", pool_uses_tls(pool) ? "https" : "http",
 			 probe->setup.server, path);
 }
 
@@ -121,7 +121,7 @@ static void on_timer(void *arg)
 		.headers = headers,
 		.connect_to = &probe->setup.addr,
 		.ca_file = pool->tls.ca,
-		.insecure = pool->tls.enabled && !pool->tls.verify,
+		.insecure = pool_uses_tls(pool) && !pool->tls.verify,
 		.timeout_ms = pool->health_check.timeout_ms,
 		.max_body_bytes = MAX_BODY_BYTES,
 		.fresh_connection = true,

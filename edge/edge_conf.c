@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * edge_conf: the tables. Every key has its unit, range, default and help here, and nowhere else:
+ * the reference page is printed from them.
+ */
+#include "edge/edge_conf.h"
+
+#include "edge/balance/pool.h"
+#include "edge/report/facts.h"
+
+/* clang-format off */
+enum { S = 1000, DAY_MS = 86400 * S };
+
+/* ---- listeners ---- */
+
+static const struct conf_choice tls_versions[] = { { "1.2", 0x0303 }, { "1.3", 0x0304 }, { NULL, 0 } };
+
+static const struct conf_key certificate_keys[] = {
+	CONF_PATH(struct certificate_conf, certificate, CONF_REQUIRED, CONF_NO_INITIAL, "PEM file: the certificate, then those between it and its authority"),
+	CONF_PATH(struct certificate_conf, key,         CONF_REQUIRED, CONF_NO_INITIAL, "PEM file: its private key"),
+	CONF_END
+};
+static const struct conf_section certificate_section = {
+	.name = "listeners[].tls.certificates[]", .struct_size = sizeof(struct certificate_conf), .keys = certificate_keys,
+	.help = "A certificate is chosen by the name that the client asks for (SNI); the first serves who asks for none.",
+};
+
+static const struct conf_key listener_tls_keys[] = {
+	CONF_LIST  (struct listener_tls_conf, certificates, n_certificates, &certificate_section, CONF_REQUIRED, "at least one"),
+	CONF_CHOICE(struct listener_tls_conf, min_version, tls_versions, "1.2", "the oldest version of TLS that is spoken"),
+	CONF_END
+};
+static const struct conf_section listener_tls_section = {
+	.name = "listeners[].tls", .struct_size = sizeof(struct listener_tls_conf), .keys = listener_tls_keys,
+	.help = "With it, the listener speaks TLS.",
+};
+
+static const struct conf_key listener_keys[] = {
+	CONF_STRING(struct listener_conf, name, CONF_REQUIRED, CONF_NO_INITIAL, "for logs"),
+	CONF_SCALAR(struct listener_conf, CONF_TYPE_ADDRESS, address, CONF_REQUIRED, "where clients connect"),
+	CONF_SECTION_OPTIONAL(struct listener_conf, tls, &listener_tls_section, "TLS to clients"),
+	CONF_END
+};
+static const struct conf_section listener_section = {
+	.name = "listeners[]", .struct_size = sizeof(struct listener_conf), .keys = listener_keys,
+	.help = "Where clients connect.",
+};
+
+/* ---- pools ---- */
+
+static const struct conf_choice balance_policies[] = { { "round_robin", POOL_ROUND_ROBIN }, { NULL, 0 } };
+
+static const struct conf_key origin_keys[] = {
+	CONF_SCALAR(struct origin_conf, CONF_TYPE_ENDPOINT, address, CONF_REQUIRED, "host:port; each address of a name is an origin of its own"),
+	CONF_COUNT (struct origin_conf, weight, 1, 10000, "1", "its share of the requests, beside the others'"),
+	CONF_END
+};
+static const struct conf_section origin_section = {
+	.name = "pools[].origins[]", .struct_size = sizeof(struct origin_conf), .keys = origin_keys,
+	.help = "A server behind us.",
+};
+
+static const struct conf_key pool_tls_keys[] = {
+	CONF_BOOL  (struct pool_tls_conf, enabled, "true", "speak TLS to these origins"),
+	CONF_PATH  (struct pool_tls_conf, ca, CONF_OPTIONAL, CONF_NO_INITIAL, "PEM file of the authorities to trust; none: the system's"),
+	CONF_STRING(struct pool_tls_conf, server_name, CONF_OPTIONAL, CONF_NO_INITIAL, "the name to ask for and to verify; none: the origin's host"),
+	CONF_BOOL  (struct pool_tls_conf, verify, "true", "verify the origin's certificate"),
+	CONF_END
+};
+static const struct conf_section pool_tls_section = {
+	.name = "pools[].tls", .struct_size = sizeof(struct pool_tls_conf), .keys = pool_tls_keys,
+	.help = "TLS to the origins of a pool.",
+};
+
+static const struct conf_key http_check_keys[] = {
+	CONF_STRING(struct http_check_conf, path, CONF_OPTIONAL, "/", "what is asked for, by GET"),
+	CONF_STRING(struct http_check_conf, host, CONF_OPTIONAL, CONF_NO_INITIAL, "the Host to send; none: the origin's address as written"),
+	{ .name = "expect", .type = CONF_TYPE_LIST, .offset = offsetof(struct http_check_conf, expect), .n_offset = offsetof(struct http_check_conf, n_expect),
+	  .item = CONF_TYPE_COUNT, .has_range = true, .min = 100, .max = 599, .max_items = 64, .help = "statuses that pass; none: 200 to 399" },
+	CONF_END
+};
+static const struct conf_section http_check_section = {
+	.name = "pools[].health_check.http", .struct_size = sizeof(struct http_check_conf), .keys = http_check_keys,
+	.help = "A check by HTTP.",
+};
+
+static const struct conf_key health_check_keys[] = {
+	CONF_SECTION (struct health_check_conf, http, &http_check_section, CONF_REQUIRED, "what is asked"),
+	CONF_DURATION(struct health_check_conf, "interval", interval_ms, 50, DAY_MS, "2s", "between two checks, give or take a tenth"),
+	CONF_DURATION(struct health_check_conf, "timeout",  timeout_ms,  10, 60 * S, "2s", "for the whole answer"),
+	CONF_COUNT   (struct health_check_conf, rise, 1, 100, "2", "checks in a row that make an origin up"),
+	CONF_COUNT   (struct health_check_conf, fall, 1, 100, "3", "checks in a row that make it down"),
+	CONF_END
+};
+static const struct conf_section health_check_section = {
+	.name = "pools[].health_check", .struct_size = sizeof(struct health_check_conf), .keys = health_check_keys,
+	.help = "Each origin is asked by each edge, once for all its workers. Without a check an origin counts as up.",
+};
+
+static const struct conf_key pool_keys[] = {
+	CONF_STRING  (struct pool_conf, name, CONF_REQUIRED, CONF_NO_INITIAL, "used in routes and logs"),
+	CONF_CHOICE  (struct pool_conf, balance, balance_policies, "round_robin", "how an origin is chosen"),
+	CONF_LIST    (struct pool_conf, origins, n_origins, &origin_section, CONF_REQUIRED, "at least one"),
+	CONF_DURATION(struct pool_conf, "connect_timeout",    connect_timeout_ms,    10, 600 * S, "2s",  "until TCP and TLS to an origin stand"),
+	CONF_DURATION(struct pool_conf, "send_timeout",       send_timeout_ms,       10, DAY_MS,  "30s", "without progress in sending"),
+	CONF_DURATION(struct pool_conf, "first_byte_timeout", first_byte_timeout_ms, 10, DAY_MS,  "60s", "from the request's end to the response's head"),
+	CONF_DURATION(struct pool_conf, "read_timeout",       read_timeout_ms,       10, DAY_MS,  "60s", "without progress in the response's body"),
+	CONF_COUNT   (struct pool_conf, retries, 0, 8, "2", "tries at other origins, while none can have begun to act on the request"),
+	CONF_COUNT   (struct pool_conf, max_idle_connections, 0, 65536, "256", "kept open to one origin by one worker"),
+	CONF_DURATION(struct pool_conf, "idle_timeout",       idle_timeout_ms,       10, DAY_MS,  "60s", "how long an idle connection is kept: less than the origin keeps it"),
+	CONF_SECTION_OPTIONAL(struct pool_conf, tls, &pool_tls_section, "TLS to the origins"),
+	CONF_SECTION_OPTIONAL(struct pool_conf, health_check, &health_check_section, "how their health is found out"),
+	CONF_END
+};
+static const struct conf_section pool_section = {
+	.name = "pools[]", .struct_size = sizeof(struct pool_conf), .keys = pool_keys,
+	.help = "A named group of origins.",
+};
+
+/* ---- services ---- */
+
+static const struct conf_key path_keys[] = {
+	CONF_STRING(struct route_path_conf, prefix, CONF_REQUIRED, CONF_NO_INITIAL, "what the path begins with, byte for byte; the longest that fits wins"),
+	CONF_END
+};
+static const struct conf_section path_section = {
+	.name = "services[].routes[].path", .struct_size = sizeof(struct route_path_conf), .keys = path_keys,
+	.help = "Which paths a route is for.",
+};
+
+static const struct conf_key proxy_keys[] = {
+	CONF_STRING(struct route_proxy_conf, pool, CONF_REQUIRED, CONF_NO_INITIAL, "the pool that answers"),
+	CONF_END
+};
+static const struct conf_section proxy_section = {
+	.name = "services[].routes[].proxy", .struct_size = sizeof(struct route_proxy_conf), .keys = proxy_keys,
+	.help = "Hands requests on to an origin.",
+};
+
+static const struct conf_key respond_keys[] = {
+	CONF_COUNT (struct route_respond_conf, status, 200, 599, "200", "of the answer"),
+	CONF_STRING(struct route_respond_conf, body, CONF_OPTIONAL, "", "of the answer"),
+	CONF_STRING(struct route_respond_conf, content_type, CONF_OPTIONAL, "text/plain; charset=utf-8", "of the body"),
+	CONF_END
+};
+static const struct conf_section respond_section = {
+	.name = "services[].routes[].respond", .struct_size = sizeof(struct route_respond_conf), .keys = respond_keys,
+	.help = "Answers by itself.",
+};
+
+static const struct conf_key route_keys[] = {
+	CONF_SECTION(struct route_conf, path, &path_section, CONF_REQUIRED, "which paths it is for"),
+	CONF_SECTION_OPTIONAL(struct route_conf, proxy,   &proxy_section,   "hand on to a pool"),
+	CONF_SECTION_OPTIONAL(struct route_conf, respond, &respond_section, "answer by itself"),
+	CONF_END
+};
+static const struct conf_section route_section = {
+	.name = "services[].routes[]", .struct_size = sizeof(struct route_conf), .keys = route_keys,
+	.help = "What is done with some paths: exactly one of the actions.",
+};
+
+static const struct conf_key service_keys[] = {
+	CONF_STRING (struct service_conf, name, CONF_REQUIRED, CONF_NO_INITIAL, "the name that GTMs steer by"),
+	CONF_LIST_OF(struct service_conf, hosts, n_hosts, CONF_TYPE_STRING, CONF_REQUIRED, "`www.example.com`, `*.example.com` for all below it, `*` for what nobody else has"),
+	CONF_LIST   (struct service_conf, routes, n_routes, &route_section, CONF_REQUIRED, "at least one"),
+	{ .name = "degraded_below", .type = CONF_TYPE_COUNT, .offset = offsetof(struct service_conf, degraded_below_pct), .has_range = true, .min = 0, .max = 100,
+	  .initial = "50", .help = "percent of its origins' weight that must be up, or the cluster hears that the service is degraded; at 0 percent it is down" },
+	CONF_END
+};
+static const struct conf_section service_section = {
+	.name = "services[]", .struct_size = sizeof(struct service_conf), .keys = service_keys,
+	.help = "Hosts and routes under one name.",
+};
+
+/* ---- the rest ---- */
+
+static const struct conf_key timeouts_keys[] = {
+	CONF_DURATION(struct timeouts_conf, "client_header", client_header_ms, 10, DAY_MS,   "30s", "for the whole head of a request"),
+	CONF_DURATION(struct timeouts_conf, "client_body",   client_body_ms,   10, DAY_MS,   "60s", "without progress in a request's body"),
+	CONF_DURATION(struct timeouts_conf, "client_write",  client_write_ms,  10, DAY_MS,   "60s", "without progress in sending to a client"),
+	CONF_DURATION(struct timeouts_conf, "keep_alive",    keep_alive_ms,    10, DAY_MS,   "75s", "until the next request on a connection"),
+	CONF_DURATION(struct timeouts_conf, "tls_handshake", tls_handshake_ms, 10, 600 * S,  "10s", "for a client's TLS handshake"),
+	CONF_DURATION(struct timeouts_conf, "linger",        linger_ms,        0,  600 * S,  "5s",  "how long what still comes is read and dropped after a connection's last response"),
+	CONF_DURATION(struct timeouts_conf, "total",         total_ms,         0,  DAY_MS,   "0s",  "for a whole exchange; 0s: no limit"),
+	CONF_DURATION(struct timeouts_conf, "drain_notice",  drain_notice_ms,  0,  DAY_MS,   "5s",  "after SIGTERM: how long everything is still served, while the GTMs move clients away"),
+	CONF_DURATION(struct timeouts_conf, "drain",         drain_ms,         0,  DAY_MS,   "30s", "then: how long requests under way may take"),
+	CONF_END
+};
+static const struct conf_section timeouts_section = {
+	.name = "timeouts", .struct_size = sizeof(struct timeouts_conf), .keys = timeouts_keys,
+	.help = "How long each step may take. Those towards origins are the pools'.",
+};
+
+static const struct conf_key limits_keys[] = {
+	CONF_SIZE(struct limits_conf, "request_head",  request_head_bytes,  1024, 1 << 20, "32KiB", "of a request's head; a longer one gets 431, a longer first line 414"),
+	CONF_SIZE(struct limits_conf, "response_head", response_head_bytes, 1024, 1 << 20, "64KiB", "of an origin's head; a longer one makes 502"),
+	CONF_SIZE(struct limits_conf, "buffers",       buffers_bytes, 1 << 20, 1ULL << 40, "512MiB", "of one worker, for bytes on their way"),
+	CONF_END
+};
+static const struct conf_section limits_section = {
+	.name = "limits", .struct_size = sizeof(struct limits_conf), .keys = limits_keys,
+	.help = "How much of something a stranger may make us hold.",
+};
+
+static const struct conf_choice forward_choices[] = {
+	{ "append", FORWARD_FOR_APPEND }, { "replace", FORWARD_FOR_REPLACE }, { "off", FORWARD_FOR_OFF }, { NULL, 0 }
+};
+static const struct conf_key forwarded_keys[] = {
+	CONF_CHOICE(struct forward_conf, x_forwarded_for, forward_choices, "append", "the client's address: behind what came, instead of it, or not at all"),
+	CONF_BOOL  (struct forward_conf, x_forwarded_proto, "true", "`http` or `https`, as the client came; what the client said of it is dropped"),
+	CONF_BOOL  (struct forward_conf, x_forwarded_host,  "true", "the Host that the client asked for; likewise"),
+	CONF_BOOL  (struct forward_conf, x_real_ip, "false", "the client's address alone, in X-Real-IP"),
+	CONF_STRING(struct forward_conf, via, CONF_OPTIONAL, "meridian", "our name in Via, both ways; empty: no Via"),
+	CONF_END
+};
+static const struct conf_section forwarded_section = {
+	.name = "forwarded", .struct_size = sizeof(struct forward_conf), .keys = forwarded_keys,
+	.help = "What is added to requests and responses on their way through.",
+};
+
+static const struct conf_choice log_formats[] = { { "text", FACTS_ESCAPE_TEXT }, { "json", FACTS_ESCAPE_JSON }, { NULL, 0 } };
+static const struct conf_key access_log_keys[] = {
+	CONF_PATH  (struct access_log_conf, file, CONF_OPTIONAL, CONF_NO_INITIAL, "where to; none: standard error. SIGUSR1 opens it anew"),
+	CONF_CHOICE(struct access_log_conf, format, log_formats, "text", "the built-in line, and how foreign bytes are escaped"),
+	CONF_STRING(struct access_log_conf, template, CONF_OPTIONAL, CONF_NO_INITIAL, "a line of your own, with variables: `$client_address \"$method $target\" $status`"),
+	CONF_END
+};
+static const struct conf_section access_log_section = {
+	.name = "access_log", .struct_size = sizeof(struct access_log_conf), .keys = access_log_keys,
+	.help = "A line for each request. Without this section there is none.",
+};
+
+static const struct conf_key resolver_keys[] = {
+	CONF_LIST_OF (struct resolver_section, servers, n_servers, CONF_TYPE_ADDRESS, CONF_OPTIONAL, "name servers, with port; none: the system's"),
+	CONF_DURATION(struct resolver_section, "timeout", timeout_ms, 10, 60 * S, "2s", "of one try"),
+	CONF_COUNT   (struct resolver_section, tries, 1, 10, "3", "before a question has failed"),
+	CONF_DURATION(struct resolver_section, "max_ttl", max_ttl_ms, 1 * S, DAY_MS, "5m", "ask again after this time at the latest"),
+	CONF_END
+};
+static const struct conf_section resolver_section = {
+	.name = "resolver", .struct_size = sizeof(struct resolver_section), .keys = resolver_keys,
+	.help = "How names of origins are resolved.",
+};
+
+static const struct conf_key edge_keys[] = {
+	CONF_SECTION(struct edge_conf, node, &node_section, CONF_REQUIRED, "who this node is"),
+	{ .name = "cluster", .type = CONF_TYPE_SECTION, .offset = offsetof(struct edge_conf, cluster.conf), .section = &cluster_section,
+	  .set_offset = offsetof(struct edge_conf, cluster.set), .help = "the cluster it belongs to; without it the edge runs alone" },
+	CONF_SECTION_OPTIONAL(struct edge_conf, admin, &admin_section, "the operator's port"),
+	CONF_SECTION(struct edge_conf, log,     &log_section,     CONF_OPTIONAL, "where the program says what it does"),
+	CONF_SECTION(struct edge_conf, process, &process_section, CONF_OPTIONAL, "the process itself"),
+	CONF_COUNT  (struct edge_conf, workers, 0, 512, "0", "threads that serve; 0: one for each processor. A change needs a restart"),
+	CONF_LIST   (struct edge_conf, listeners, n_listeners, &listener_section, CONF_REQUIRED, "where clients connect"),
+	CONF_LIST   (struct edge_conf, pools,     n_pools,     &pool_section,     CONF_OPTIONAL, "groups of origins"),
+	CONF_LIST   (struct edge_conf, services,  n_services,  &service_section,  CONF_REQUIRED, "what is served"),
+	CONF_SECTION(struct edge_conf, timeouts,  &timeouts_section,  CONF_OPTIONAL, "how long each step may take"),
+	CONF_SECTION(struct edge_conf, limits,    &limits_section,    CONF_OPTIONAL, "how much is held"),
+	CONF_SECTION(struct edge_conf, forwarded, &forwarded_section, CONF_OPTIONAL, "what is added on the way through"),
+	CONF_SECTION_OPTIONAL(struct edge_conf, access_log, &access_log_section, "a line for each request"),
+	CONF_SECTION(struct edge_conf, resolver,  &resolver_section,  CONF_OPTIONAL, "how names are resolved"),
+	CONF_END
+};
+const struct conf_section edge_section = {
+	.name = "meridian-edge", .struct_size = sizeof(struct edge_conf), .keys = edge_keys,
+	.help = "The configuration file of meridian-edge.",
+};
+/* clang-format on */

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * edge_conf: the configuration file of meridian-edge, bound to structs. What one table cannot say
+ * is checked by edge_conf_check(); what needs files read, by edge_plan.h.
+ */
+#pragma once
+
+#include "cluster/cluster_conf.h"
+#include "core/common_conf.h"
+#include "edge/exchange/forward.h"
+#include "edge/origin/pool_conf.h"
+#include "edge/route/service.h"
+
+struct certificate_conf {
+	const char *certificate, *key;
+};
+
+struct listener_conf {
+	const char *name;
+	struct addr address;
+	struct listener_tls_conf {
+		bool set;
+		struct certificate_conf *certificates;
+		size_t n_certificates;
+		int min_version; /* 0x0303, 0x0304 */
+	} tls;
+};
+
+struct timeouts_conf {
+	int64_t client_header_ms, client_body_ms, client_write_ms, keep_alive_ms;
+	int64_t tls_handshake_ms, linger_ms;
+	int64_t total_ms; /* 0: none */
+	int64_t drain_notice_ms, drain_ms;
+};
+
+struct limits_conf {
+	uint64_t request_head_bytes, response_head_bytes;
+	uint64_t buffers_bytes; /* of one worker */
+};
+
+struct access_log_conf {
+	bool set;
+	const char *file; /* NULL: standard error */
+	int format;       /* enum facts_escape: text or JSON */
+	const char *template;
+};
+
+struct resolver_section {
+	struct addr *servers;
+	size_t n_servers;
+	int64_t timeout_ms, max_ttl_ms;
+	uint32_t tries;
+};
+
+struct edge_conf {
+	struct node_conf node;
+	struct cluster_section_conf {
+		bool set;
+		struct cluster_conf conf;
+	} cluster;
+	struct admin_section admin;
+	struct log_section log;
+	struct process_section process;
+	uint32_t workers; /* 0: as many as there are processors */
+	struct listener_conf *listeners;
+	size_t n_listeners;
+	struct pool_conf *pools;
+	size_t n_pools;
+	struct service_conf *services;
+	size_t n_services;
+	struct timeouts_conf timeouts;
+	struct limits_conf limits;
+	struct forward_conf forwarded;
+	struct access_log_conf access_log;
+	struct resolver_section resolver;
+};
+
+extern const struct conf_section edge_section;
+
+/* Adds what it finds to conf's errors. */
+void edge_conf_check(struct conf *conf, const struct edge_conf *edge);

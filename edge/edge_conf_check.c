@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * edge_conf_check: what needs more than one key: names that must differ, names that must be there,
+ * exactly one of several.
+ */
+#include <ctype.h>
+
+#include "core/net/resolver.h"
+#include "core/table.h"
+#include "edge/edge_conf.h"
+
+enum { MAX_POOLS_NAMED = 4096, HOST_BYTES = 256 };
+
+/* Names seen, with what they are for: each may come once. */
+struct name {
+	UT_hash_handle hh;
+	struct span text;
+};
+
+static void names_free(struct name **names)
+{
+	struct name *name, *next;
+
+	TABLE_FOREACH (*names, name, next)
+		TABLE_DELETE(*names, name);
+}
+
+/* In the document's memory. False: it was there already. Without memory it passes. */
+static bool name_add(struct conf *conf, struct name **names, struct span text)
+{
+	struct name *name;
+
+	TABLE_FIND(*names, text, name);
+	if (name)
+		return false;
+	name = conf_alloc(conf, sizeof(*name));
+	if (!name)
+		return true;
+	name->text = text;
+	(void)TABLE_ADD(*names, name->text, name);
+	return true;
+}
+
+static void name_check(struct conf *conf, struct name **names, const char *const *value,
+		       const char *what)
+{
+	if (!*value)
+		return;
+	if (!(*value)[0])
+		conf_fault(conf, value, "the name of a %s is empty", what);
+	else if (!name_add(conf, names, span_str(*value)))
+		conf_fault(conf, value, "there is another %s with the name \"%s\"", what, *value);
+}
+
+/* ---- listeners ---------------------------------------------------------------------------------
+ */
+
+static void listeners_check(struct conf *conf, const struct edge_conf *edge)
+{
+	CLEANUP(names_free) struct name *names = NULL;
+
+	for (size_t i = 0; i < edge->n_listeners; i++) {
+		const struct listener_conf *listener = &edge->listeners[i];
+		char text[ADDR_TEXT_MAX];
+		name_check(conf, &names, &listener->name, "listener");
+		for (size_t j = 0; j < i && listener->address.len; j++) {
+			if (addr_port(&listener->address) != 0 &&
+			    addr_eq(&edge->listeners[j].address, &listener->address))
+				conf_fault(conf, &listener->address,
+					   "another listener has the address %s",
+					   addr_text(&listener->address, text));
+		}
+		if (listener->tls.set && listener->tls.n_certificates == 0)
+			conf_fault(conf, &listener->tls.certificates,
+				   "expected at least one certificate");
+	}
+	if (edge->n_listeners == 0)
+		conf_fault(conf, &edge->listeners, "expected at least one listener");
+}
+
+/* ---- pools -------------------------------------------------------------------------------------
+ */
+
+static void health_check_check(struct conf *conf, const struct health_check_conf *check)
+{
+	if (check->set && check->http.path && check->http.path[0] != '/')
+		conf_fault(conf, &check->http.path, "expected a path that begins with \"/\"");
+}
+
+static void pools_check(struct conf *conf, const struct edge_conf *edge)
+{
+	CLEANUP(names_free) struct name *names = NULL;
+
+	for (size_t i = 0; i < edge->n_pools; i++) {
+		const struct pool_conf *pool = &edge->pools[i];
+		name_check(conf, &names, &pool->name, "pool");
+		if (pool->n_origins == 0)
+			conf_fault(conf, &pool->origins, "expected at least one origin");
+		health_check_check(conf, &pool->health_check);
+	}
+}
+
+static void pool_name_check(struct conf *conf, const struct edge_conf *edge,
+			    const char *const *name)
+{
+	const char *words[MAX_POOLS_NAMED];
+	size_t n = 0;
+
+	if (!*name)
+		return;
+	for (size_t i = 0; i < edge->n_pools && n < MAX_POOLS_NAMED; i++) {
+		if (!edge->pools[i].name)
+			continue;
+		if (strcmp(edge->pools[i].name, *name) == 0)
+			return;
+		words[n++] = edge->pools[i].name;
+	}
+	const char *near = conf_nearest(*name, words, n);
+	conf_fault(conf, name, "unknown pool \"%s\"%s%s%s", *name, near ? ": did you mean \"" : "",
+		   near ? near : "", near ? "\"?" : "");
+}
+
+/* ---- services ----------------------------------------------------------------------------------
+ */
+
+static bool is_host_byte(uint8_t byte)
+{
+	return isalnum(byte) || byte == '-' || byte == '_' || byte == '.' || byte == ':' ||
+	       byte == '[' || byte == ']';
+}
+
+/* A name, an IP, "*.name" or "*". */
+static bool host_ok(struct span host)
+{
+	if (span_eq(host, SPAN_LIT("*")))
+		return true;
+	if (span_starts(host, SPAN_LIT("*.")))
+		host = span_from(host, 2);
+	if (host.len == 0 || host.len >= HOST_BYTES || host.at[host.len - 1] == '.')
+		return false;
+	for (size_t i = 0; i < host.len; i++) {
+		if (!is_host_byte(host.at[i]))
+			return false;
+	}
+	return true;
+}
+
+static struct span lower_case(struct conf *conf, struct span text)
+{
+	uint8_t *copy = conf_alloc(conf, text.len + 1);
+
+	for (size_t i = 0; copy && i < text.len; i++)
+		copy[i] = (uint8_t)tolower(text.at[i]);
+	return copy ? span_of(copy, text.len) : text;
+}
+
+static void hosts_check(struct conf *conf, const struct service_conf *service, struct name **hosts)
+{
+	for (size_t i = 0; i < service->n_hosts; i++) {
+		const char *const *host = &service->hosts[i];
+		if (!*host)
+			continue;
+		if (!host_ok(span_str(*host)))
+			conf_fault(conf, host,
+				   "\"%s\" is no host: expected a name without port, "
+				   "\"*.example.com\" or \"*\"",
+				   *host);
+		else if (!name_add(conf, hosts, lower_case(conf, span_str(*host))))
+			conf_fault(conf, host, "the host \"%s\" is served already", *host);
+	}
+	if (service->n_hosts == 0)
+		conf_fault(conf, &service->hosts, "expected at least one host");
+}
+
+static void action_check(struct conf *conf, const struct route_conf *route)
+{
+	const struct route_respond_conf *respond = &route->respond;
+
+	if (route->proxy.set == respond->set)
+		conf_fault(conf, route, "expected exactly one of \"proxy\" and \"respond\"");
+	if (respond->set && respond->body && respond->body[0] &&
+	    (respond->status == 204 || respond->status == 304))
+		conf_fault(conf, &respond->body, "a response with status %u has no body",
+			   respond->status);
+}
+
+static void routes_check(struct conf *conf, const struct edge_conf *edge,
+			 const struct service_conf *service)
+{
+	CLEANUP(names_free) struct name *prefixes = NULL;
+
+	for (size_t i = 0; i < service->n_routes; i++) {
+		const struct route_conf *route = &service->routes[i];
+		const char *const *prefix = &route->path.prefix;
+		if (*prefix && (*prefix)[0] != '/')
+			conf_fault(conf, prefix, "expected a prefix that begins with \"/\"");
+		else if (*prefix && !name_add(conf, &prefixes, span_str(*prefix)))
+			conf_fault(conf, prefix,
+				   "another route of this service has the prefix \"%s\"", *prefix);
+		action_check(conf, route);
+		if (route->proxy.set)
+			pool_name_check(conf, edge, &route->proxy.pool);
+	}
+	if (service->n_routes == 0)
+		conf_fault(conf, &service->routes, "expected at least one route");
+}
+
+static void services_check(struct conf *conf, const struct edge_conf *edge)
+{
+	CLEANUP(names_free) struct name *names = NULL;
+	CLEANUP(names_free) struct name *hosts = NULL;
+
+	for (size_t i = 0; i < edge->n_services; i++) {
+		const struct service_conf *service = &edge->services[i];
+		name_check(conf, &names, &service->name, "service");
+		hosts_check(conf, service, &hosts);
+		routes_check(conf, edge, service);
+	}
+}
+
+/* ---- the rest ----------------------------------------------------------------------------------
+ */
+
+static void via_check(struct conf *conf, const struct forward_conf *forwarded)
+{
+	for (const char *at = forwarded->via; at && *at; at++) {
+		if (isalnum((unsigned char)*at) || strchr("-._", *at))
+			continue;
+		conf_fault(
+			conf, &forwarded->via,
+			"\"%s\" is no pseudonym: expected letters, digits, \"-\", \"_\" and \".\"",
+			forwarded->via);
+		return;
+	}
+}
+
+void edge_conf_check(struct conf *conf, const struct edge_conf *edge)
+{
+	node_section_check(conf, &edge->node);
+	if (edge->cluster.set)
+		cluster_section_check(conf, &edge->cluster.conf);
+	admin_section_check(conf, &edge->admin);
+	log_section_check(conf, &edge->log);
+	process_section_check(conf, &edge->process);
+	listeners_check(conf, edge);
+	pools_check(conf, edge);
+	services_check(conf, edge);
+	via_check(conf, &edge->forwarded);
+}
