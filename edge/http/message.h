@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * message: one neutral form of a request's or a response's head, whatever version of HTTP it came in
- * or leaves by. Spans point into the arena of the exchange (or fetch), or to static text.
+ * message: one neutral form of a request's or a response's head, whatever version of HTTP it came
+ * in or leaves by. Spans point into the arena of the exchange (or fetch), or to static text.
  *
- * The form is normal: names are valid tokens (RFC 9110 5.6.2), values are trimmed and hold no CR, LF or
- * NUL; Host and :authority are one field, `authority`; framing (Content-Length, Transfer-Encoding) has
- * left the fields and become `body`; hop-by-hop fields (RFC 9110 7.6.1: Connection and what it names,
- * Keep-Alive, Proxy-Connection, TE, Trailer, Upgrade) were taken out by the parser's side and the little
- * that matters of them stands in members of its own. So nothing odd can pass through.
+ * The form is normal: names are valid tokens (RFC 9110 5.6.2), values are trimmed and hold no CR,
+ * LF or NUL; Host and :authority are one field, `authority`; framing (Content-Length,
+ * Transfer-Encoding) has left the fields and become `body`; hop-by-hop fields (RFC 9110 7.6.1:
+ * Connection and what it names, Keep-Alive, Proxy-Connection, TE, Trailer, Upgrade) were taken out
+ * by the parser's side and the little that matters of them stands in members of its own. So nothing
+ * odd can pass through.
  */
 #pragma once
 
@@ -28,9 +29,9 @@ enum http_method {
 };
 
 enum http_body {
-	HTTP_BODY_NONE,	      /* there is none: GET without one, HEAD's answer, 204, 304 */
-	HTTP_BODY_LENGTH,     /* exactly body_length bytes */
-	HTTP_BODY_STREAM,     /* chunked, or HTTP/2 DATA without a length: ends when it says so */
+	HTTP_BODY_NONE, /* there is none: GET without one, a length of 0, HEAD's answer, 204, 304 */
+	HTTP_BODY_LENGTH,      /* exactly body_length bytes */
+	HTTP_BODY_STREAM,      /* chunked, or HTTP/2 DATA without a length: ends when it says so */
 	HTTP_BODY_UNTIL_CLOSE, /* a response of HTTP/1.0 that ends with its connection */
 };
 
@@ -62,7 +63,8 @@ struct http_head {
 	struct span path;      /* of it, before the '?', as it came */
 	struct span query;     /* after the '?'; empty when there is none */
 	bool expects_continue; /* Expect: 100-continue */
-	struct span upgrade;   /* the protocol asked for (WebSocket), if Connection named it; else empty */
+	struct span upgrade;   /* the protocol asked for (WebSocket), if Connection named it; else
+				  empty */
 
 	/* Responses. */
 	uint16_t status;
@@ -72,28 +74,33 @@ struct http_head {
 	uint8_t version_minor; /* of HTTP/1.x as received: 0 or 1; for HTTP/2 1 */
 	uint8_t version_major; /* 1 or 2 */
 	enum http_body body;
-	uint64_t body_length; /* HTTP_BODY_LENGTH; for an answer to HEAD: what it said, with HTTP_BODY_NONE */
-	bool has_length;      /* a Content-Length was there */
+	uint64_t body_length;      /* HTTP_BODY_LENGTH; for an answer to HEAD: what it said, with
+				      HTTP_BODY_NONE */
+	bool has_length;           /* a Content-Length was there */
+	struct arena *arena;       /* borrowed: where the fields grow */
 	struct http_field *fields; /* in the arena */
 	uint16_t n_fields, max_fields;
 };
 
-/* Empty, with room for HTTP_MAX_FIELDS in the arena. Errors: -ENOBUFS. */
+/* Empty; the fields grow in the arena, up to HTTP_MAX_FIELDS. Errors: -ENOBUFS. */
 int http_head_init(struct http_head *head, struct arena *arena);
 /* The first field of that name; NULL when there is none. */
 const struct http_field *http_head_find(const struct http_head *head, enum http_name id);
-/* Appends. -ENOBUFS past the limit. Name and value are borrowed: arena or static. */
+/* Appends. -ENOBUFS past the limit or without room. Name and value are borrowed: arena or static.
+ */
 int http_head_add(struct http_head *head, enum http_name id, struct span value);
 int http_head_add_other(struct http_head *head, struct span name, struct span value);
 /* Removes all of that name. */
 void http_head_remove(struct http_head *head, enum http_name id);
+void http_head_remove_other(struct http_head *head, struct span name); /* without case */
 /* Removes all of that name, appends one. */
 int http_head_set(struct http_head *head, enum http_name id, struct span value);
 
-enum http_name http_name_lookup(struct span name); /* without case */
-struct span http_name_text(enum http_name id);	   /* "X-Forwarded-For" */
-enum http_method http_method_lookup(struct span text);
-struct span http_status_reason(unsigned status); /* "Not Found"; empty for the unknown */
+enum http_name http_name_lookup(struct span name);     /* without case */
+struct span http_name_text(enum http_name id);         /* "X-Forwarded-For" */
+enum http_method http_method_lookup(struct span text); /* with case */
+struct span http_method_text(enum http_method method); /* empty for HTTP_METHOD_OTHER */
+struct span http_status_reason(unsigned status);       /* "Not Found"; empty for the unknown */
 bool http_method_is_safe(enum http_method method);
 bool http_method_is_idempotent(enum http_method method);
 bool http_status_has_body(unsigned status); /* not 1xx, 204, 304 */
