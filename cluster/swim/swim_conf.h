@@ -22,10 +22,12 @@ struct swim_conf {
 	/* Suspicion. */
 	uint32_t suspicion_min_ms;        /* the least, at any size */
 	uint32_t suspicion_per_decade_ms; /* the least is also this x log10 n … */
-	uint32_t suspicion_decades_min;   /* … with log10 n at least this */
+	uint32_t suspicion_decades_min;   /* … with log10 n at least that */
 	uint32_t suspicion_max_factor;    /* the most, in leasts */
 	uint32_t suspicion_confirmations; /* bring the most down to the least */
 	uint32_t credit_ms; /* an accuser who was refuted does not confirm for so long */
+	uint32_t
+		old_news_ms; /* a death that old, of one who lives for us, is told to the accused */
 
 	/* Spreading. */
 	uint32_t gossip_period_ms;
