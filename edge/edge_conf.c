@@ -36,13 +36,13 @@ static const struct conf_section listener_tls_section = {
 };
 
 static const struct conf_key listener_keys[] = {
-	CONF_STRING(struct listener_conf, name, CONF_REQUIRED, CONF_NO_INITIAL, "for logs"),
-	CONF_SCALAR(struct listener_conf, CONF_TYPE_ADDRESS, address, CONF_REQUIRED, "where clients connect"),
-	CONF_SECTION_OPTIONAL(struct listener_conf, tls, &listener_tls_section, "TLS to clients"),
+	CONF_STRING(struct listener_section, name, CONF_REQUIRED, CONF_NO_INITIAL, "for logs"),
+	CONF_SCALAR(struct listener_section, CONF_TYPE_ADDRESS, address, CONF_REQUIRED, "where clients connect"),
+	CONF_SECTION_OPTIONAL(struct listener_section, tls, &listener_tls_section, "TLS to clients"),
 	CONF_END
 };
 static const struct conf_section listener_section = {
-	.name = "listeners[]", .struct_size = sizeof(struct listener_conf), .keys = listener_keys,
+	.name = "listeners[]", .struct_size = sizeof(struct listener_section), .keys = listener_keys,
 	.help = "Where clients connect.",
 };
 
@@ -192,9 +192,12 @@ static const struct conf_section timeouts_section = {
 };
 
 static const struct conf_key limits_keys[] = {
-	CONF_SIZE(struct limits_conf, "request_head",  request_head_bytes,  1024, 1 << 20, "32KiB", "of a request's head; a longer one gets 431, a longer first line 414"),
-	CONF_SIZE(struct limits_conf, "response_head", response_head_bytes, 1024, 1 << 20, "64KiB", "of an origin's head; a longer one makes 502"),
-	CONF_SIZE(struct limits_conf, "buffers",       buffers_bytes, 1 << 20, 1ULL << 40, "512MiB", "of one worker, for bytes on their way"),
+	CONF_SIZE (struct limits_conf, "request_line",  request_line_bytes,  256,  16384, "8KiB",  "of a request's first line; a longer one gets 414"),
+	CONF_SIZE (struct limits_conf, "request_head",  request_head_bytes,  1024, 16384, "16KiB", "of a request's head; a longer one gets 431"),
+	CONF_COUNT(struct limits_conf, request_fields, 1, 100, "100", "of a request's head; more get 431"),
+	CONF_SIZE (struct limits_conf, "response_head", response_head_bytes, 1024, 16384, "16KiB", "of an origin's head; a longer one makes 502"),
+	CONF_COUNT(struct limits_conf, connections, 1, 10000000, "100000", "of one listener in one worker; more are closed at once"),
+	CONF_SIZE (struct limits_conf, "buffers",       buffers_bytes, 1 << 20, 1ULL << 40, "512MiB", "of one worker, for bytes on their way"),
 	CONF_END
 };
 static const struct conf_section limits_section = {

@@ -15,7 +15,7 @@ struct certificate_conf {
 	const char *certificate, *key;
 };
 
-struct listener_conf {
+struct listener_section {
 	const char *name;
 	struct addr address;
 	struct listener_tls_conf {
@@ -34,7 +34,9 @@ struct timeouts_conf {
 };
 
 struct limits_conf {
-	uint64_t request_head_bytes, response_head_bytes;
+	uint64_t request_line_bytes, request_head_bytes, response_head_bytes;
+	uint32_t request_fields;
+	uint32_t connections;   /* of one listener in one worker */
 	uint64_t buffers_bytes; /* of one worker */
 };
 
@@ -62,7 +64,7 @@ struct edge_conf {
 	struct log_section log;
 	struct process_section process;
 	uint32_t workers; /* 0: as many as there are processors */
-	struct listener_conf *listeners;
+	struct listener_section *listeners;
 	size_t n_listeners;
 	struct pool_conf *pools;
 	size_t n_pools;

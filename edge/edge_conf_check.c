@@ -60,7 +60,7 @@ static void listeners_check(struct conf *conf, const struct edge_conf *edge)
 	CLEANUP(names_free) struct name *names = NULL;
 
 	for (size_t i = 0; i < edge->n_listeners; i++) {
-		const struct listener_conf *listener = &edge->listeners[i];
+		const struct listener_section *listener = &edge->listeners[i];
 		char text[ADDR_TEXT_MAX];
 		name_check(conf, &names, &listener->name, "listener");
 		for (size_t j = 0; j < i && listener->address.len; j++) {

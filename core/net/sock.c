@@ -272,6 +272,23 @@ void sock_drop_unclaimed(struct sock_registry *registry)
 	sock_entries_close(&dropped);
 }
 
+void sock_give_up(struct sock_registry *registry, int fd)
+{
+	struct sock_entry *entry, *next;
+
+	MUST(registry->kind == REGISTRY_KIND);
+	TAILQ_FOREACH_SAFE (entry, &registry->entries, link, next) {
+		if (entry->fd != fd)
+			continue;
+		entry_unlink_file(registry, entry);
+		TAILQ_REMOVE(&registry->entries, entry, link);
+		close(entry->fd);
+		free(entry);
+		registry->n_entries--;
+		registry->n_changes++;
+	}
+}
+
 /* ---- the error, told --------------------------------------------------------------------------
  */
 

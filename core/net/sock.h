@@ -43,6 +43,9 @@ void sock_error_log(const struct sock_wish *wish, int r);
 /* Drops inherited sockets that nobody asked for: the new configuration no longer has them. */
 void sock_drop_unclaimed(struct sock_registry *registry);
 
+/* The socket is not wanted any more (a reload): closed, its file removed. */
+void sock_give_up(struct sock_registry *registry, int fd);
+
 /* Take-over. The old process offers its registry on a unix socket (mode 0600, same user, or root);
  * a new process asks there, gets all descriptors, and says when it serves; then the old one drains.
  * The registry must outlive the offer. */
@@ -58,3 +61,6 @@ struct sock_heir; /* the open line to the old process */
 int sock_take_over(struct sock_registry *registry, const char *path, struct sock_heir **ret_heir);
 /* Tells the old process that we serve. Frees heir. NULL is fine. */
 void sock_heir_ready(struct sock_heir *heir);
+/* We end without ever having served: the old process goes on, and the files of unix sockets stay.
+ * Frees heir. NULL is fine. */
+void sock_heir_give_up(struct sock_heir *heir, struct sock_registry *registry);

@@ -489,3 +489,13 @@ void sock_heir_ready(struct sock_heir *heir)
 	close(heir->fd);
 	OBJ_FREE(heir);
 }
+
+void sock_heir_give_up(struct sock_heir *heir, struct sock_registry *registry)
+{
+	if (!heir)
+		return;
+	MUST(heir->kind == HEIR_KIND);
+	sock_registry_check(registry)->given = true;
+	close(heir->fd);
+	OBJ_FREE(heir);
+}

@@ -63,6 +63,11 @@ int pool_set(struct pool *pool, const struct pool_member *members, size_t n_memb
 	return 0;
 }
 
+void pool_clear(struct pool *pool)
+{
+	pool->n_seats = 0;
+}
+
 void pool_tried_add(struct pool_tried *tried, uint64_t id)
 {
 	if (tried->n < POOL_MAX_TRIED)

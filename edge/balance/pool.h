@@ -22,7 +22,7 @@ struct pool_member {
 	uint64_t id; /* the same for the same origin over all snapshots */
 	uint32_t weight;
 	bool up;
-	struct origin *origin; /* borrowed until the next pool_set() */
+	struct origin *origin; /* borrowed until it is no member any more */
 };
 
 int pool_new(enum pool_policy policy, struct pool **ret_pool); /* empty. Errors: -ENOMEM */
@@ -30,6 +30,7 @@ void pool_free(struct pool *pool);                             /* NULL is fine *
 /* These are the members from now on. Who stays keeps its turn. Errors: -ENOMEM (nothing changed).
  */
 int pool_set(struct pool *pool, const struct pool_member *members, size_t n_members);
+void pool_clear(struct pool *pool); /* nobody is a member */
 
 /* Origins that one request has tried already. */
 enum { POOL_MAX_TRIED = 8 };

@@ -34,7 +34,7 @@ const char *exchange_state_name(enum exchange_state state)
 #undef X
 	};
 
-	MUST(state < EXCHANGE_N_STATES);
+	MUST((size_t)state < ARRAY_LEN(names));
 	return names[state];
 }
 

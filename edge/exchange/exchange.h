@@ -25,8 +25,8 @@ enum exchange_state {
 #define X(NAME, step) EXCHANGE_##NAME,
 	EXCHANGE_STATES(X)
 #undef X
-		EXCHANGE_N_STATES
 };
+enum { EXCHANGE_N_STATES = EXCHANGE_FINISH + 1 };
 const char *exchange_state_name(enum exchange_state state);
 extern const unsigned exchange_may_follow[EXCHANGE_N_STATES]; /* bits: 1 << state */
 

@@ -65,7 +65,7 @@ const char *fetch_state_name(enum fetch_state state)
 #undef X
 	};
 
-	MUST(state < FETCH_N_STATES);
+	MUST((size_t)state < ARRAY_LEN(names));
 	return names[state];
 }
 

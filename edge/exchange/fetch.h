@@ -26,8 +26,8 @@ enum fetch_state {
 #define X(NAME) FETCH_##NAME,
 	FETCH_STATES(X)
 #undef X
-		FETCH_N_STATES
 };
+enum { FETCH_N_STATES = FETCH_ENDED + 1 };
 const char *fetch_state_name(enum fetch_state state);
 extern const unsigned fetch_may_follow[FETCH_N_STATES]; /* bits: 1 << state */
 

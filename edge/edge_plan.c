@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * edge_plan: a file becomes a document, structs, and what is made of them. What goes wrong on the
+ * way is said at its place in the file, all of it at once.
+ */
+#include "edge/edge_plan.h"
+
+#include "core/error.h"
+#include "core/obj.h"
+
+enum { RETERR_BYTES = 256 };
+
+static void plan_free(struct snapshot *snapshot)
+{
+	struct edge_plan *plan = CONTAINER_OF(snapshot, struct edge_plan, snapshot);
+
+	for (size_t i = 0; plan->pool_tls && i < plan->edge->n_pools; i++)
+		tls_unref(plan->pool_tls[i]);
+	for (size_t i = 0; plan->certs && i < plan->edge->n_listeners; i++)
+		cert_set_unref(plan->certs[i]);
+	free(plan->pool_tls);
+	free(plan->certs);
+	access_log_format_fini(&plan->log_format);
+	service_map_free(plan->services);
+	conf_free(plan->conf);
+	free(plan);
+}
+
+static int pools_tls_make(struct edge_plan *plan)
+{
+	for (size_t i = 0; i < plan->edge->n_pools; i++) {
+		const struct pool_conf *pool = &plan->edge->pools[i];
+		const struct tls_client_conf conf = { .ca_file = pool->tls.ca,
+						      .insecure = !pool->tls.verify };
+		char text[RETERR_BYTES] = "";
+		if (!pool_uses_tls(pool))
+			continue;
+		int r = tls_client_new(&conf, &plan->pool_tls[i], text);
+		if (r == -ENOMEM)
+			return err_pass(r);
+		if (r < 0)
+			conf_fault(plan->conf, &pool->tls.ca, "%s", text);
+	}
+	return 0;
+}
+
+static int listener_certs_make(struct edge_plan *plan, const struct listener_section *listener,
+			       struct cert_set **ret_set)
+{
+	const struct cert_set_conf conf = { .min_version = listener->tls.min_version };
+	int r = cert_set_new(&conf, ret_set);
+
+	for (size_t i = 0; r == 0 && i < listener->tls.n_certificates; i++) {
+		const struct certificate_conf *certificate = &listener->tls.certificates[i];
+		char text[CERT_ERROR_TEXT] = "";
+		if (!certificate->certificate || !certificate->key)
+			continue; /* that was said */
+		r = cert_set_add(*ret_set, certificate->certificate, certificate->key, text);
+		if (r == -ENOMEM)
+			break;
+		if (r < 0)
+			conf_fault(plan->conf, &certificate->certificate, "%s", text);
+		r = 0;
+	}
+	return err_pass(r);
+}
+
+static int certs_make(struct edge_plan *plan)
+{
+	for (size_t i = 0; i < plan->edge->n_listeners; i++) {
+		const struct listener_section *listener = &plan->edge->listeners[i];
+		if (!listener->tls.set)
+			continue;
+		int r = listener_certs_make(plan, listener, &plan->certs[i]);
+		if (r < 0)
+			return err_pass(r);
+	}
+	return 0;
+}
+
+static int log_make(struct edge_plan *plan)
+{
+	const struct access_log_conf *log = &plan->edge->access_log;
+	char text[RETERR_BYTES] = "";
+
+	if (!log->set)
+		return 0;
+	int r = access_log_format_init(&plan->log_format, log->template,
+				       (enum facts_escape)log->format, text);
+	if (r < 0 && r != -ENOMEM) {
+		conf_fault(plan->conf, &log->template, "%s", text);
+		return 0;
+	}
+	return err_pass(r);
+}
+
+/* Only when nothing was wrong: the map takes names and prefixes for checked. */
+static int services_make(struct edge_plan *plan)
+{
+	const struct edge_conf *edge = plan->edge;
+	CLEANUP(free_drop) const char **names = calloc(edge->n_pools + 1, sizeof(*names));
+
+	if (!names)
+		return err_new(-ENOMEM);
+	for (size_t i = 0; i < edge->n_pools; i++)
+		names[i] = edge->pools[i].name;
+	const struct route_pools pools = { names, edge->n_pools };
+	return err_pass(service_map_new(edge->services, edge->n_services, &pools, &plan->services));
+}
+
+static int plan_fill(struct edge_plan *plan)
+{
+	plan->pool_tls = calloc(plan->edge->n_pools + 1, sizeof(struct tls_context *));
+	plan->certs = calloc(plan->edge->n_listeners + 1, sizeof(struct cert_set *));
+	if (!plan->pool_tls || !plan->certs)
+		return err_new(-ENOMEM);
+	edge_conf_check(plan->conf, plan->edge);
+	int r = pools_tls_make(plan);
+	if (r == 0)
+		r = certs_make(plan);
+	if (r == 0)
+		r = log_make(plan);
+	if (r == 0 && conf_n_errors(plan->conf) == 0)
+		r = services_make(plan);
+	return err_pass(r);
+}
+
+int edge_plan_read(const char *path, struct buf *errors, struct edge_plan **ret_plan)
+{
+	struct edge_plan *plan = calloc(1, sizeof(*plan));
+	void *root = NULL;
+
+	if (!plan)
+		return err_new(-ENOMEM);
+	snapshot_init(&plan->snapshot, plan_free);
+	int r = conf_read_file(path, &edge_section, &plan->conf, &root);
+	if (r < 0) {
+		free(plan);
+		return err_pass(r);
+	}
+	plan->edge = root;
+	r = plan_fill(plan);
+	if (r == 0 && conf_n_errors(plan->conf) > 0) {
+		conf_print_errors(plan->conf, errors);
+		r = EDGE_PLAN_WRONG;
+	}
+	if (r != 0) {
+		edge_plan_unref(plan);
+		return r < 0 ? err_pass(r) : r;
+	}
+	*ret_plan = plan;
+	return EDGE_PLAN_MADE;
+}

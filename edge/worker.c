@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * worker: mail comes in, listeners and a world are made of it. A listener that a new plan still has
+ * goes on undisturbed, its connections with it; one that it has no more ends as in a drain.
+ */
+#include "edge/worker.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "core/error.h"
+#include "core/obj.h"
+#include "edge/exchange/exchange.h"
+#include "edge/http1/h1_client.h"
+#include "edge/listen/listener.h"
+#include "edge/report/edge_metrics.h"
+#include "edge/worker_world.h"
+
+#define WORKER_KIND OBJ_KIND('w', 'r', 'k', 'r')
+#define PORT_KIND   OBJ_KIND('p', 'o', 'r', 't')
+
+/* One of the worker's listeners and the socket that it has. */
+struct port {
+	uint32_t kind;
+	TAILQ_ENTRY(port) link;
+	struct worker *worker;
+	struct addr address;
+	char *name; /* owned: a listener outlives the plan that it came from */
+	int fd;     /* the registry's */
+	struct listener *listener;
+	bool leaving; /* no plan has it any more */
+};
+TAILQ_HEAD(port_list, port);
+
+struct worker {
+	uint32_t kind;
+	struct worker_setup setup;
+	pthread_t thread;
+	bool started;
+	struct loop *loop;
+	struct slab *slab;
+	struct metric_block *metrics;
+	struct mailbox mailbox;
+	struct exchange_env env;
+	struct exchange_maker maker;
+	struct port_list ports;
+	bool draining;
+	struct mail stop_mail, drained_mail;
+};
+
+/* ---- what the worker tells the control ---------------------------------------------------------
+ */
+
+struct unused_mail {
+	struct mail mail;
+	struct worker_setup setup;
+	int fd;
+};
+
+static void on_unused_mail(struct mail *mail, bool dropped)
+{
+	struct unused_mail *unused = CONTAINER_OF(mail, struct unused_mail, mail);
+
+	if (!dropped)
+		unused->setup.on_unused(unused->fd, unused->setup.arg);
+	free(unused);
+}
+
+/* Without memory the socket stays open, unused, until the process ends. */
+static void unused_tell(const struct worker *worker, int fd)
+{
+	struct unused_mail *unused = calloc(1, sizeof(*unused));
+
+	if (!unused)
+		return;
+	unused->mail.fn = on_unused_mail;
+	unused->setup = worker->setup;
+	unused->fd = fd;
+	mailbox_post(worker->setup.control, &unused->mail);
+}
+
+static void on_drained_mail(struct mail *mail, bool dropped)
+{
+	struct worker *worker = CONTAINER_OF(mail, struct worker, drained_mail);
+
+	if (!dropped)
+		worker->setup.on_drained(worker->setup.arg);
+}
+
+/* ---- ports -------------------------------------------------------------------------------------
+ */
+
+static void port_free(struct port *port)
+{
+	TAILQ_REMOVE(&port->worker->ports, port, link);
+	listener_close(port->listener);
+	free(port->name);
+	OBJ_FREE(port);
+}
+
+static void drained_check(struct worker *worker)
+{
+	if (!worker->draining || !TAILQ_EMPTY(&worker->ports))
+		return;
+	worker->draining = false; /* it is told once */
+	mailbox_post(worker->setup.control, &worker->drained_mail);
+}
+
+static void on_port_empty(void *arg)
+{
+	struct port *port = OBJ_CAST(struct port, arg, PORT_KIND);
+	struct worker *worker = port->worker;
+
+	if (port->leaving)
+		unused_tell(worker, port->fd);
+	port_free(port);
+	drained_check(worker);
+}
+
+static void listener_conf_fill(const struct edge_plan *plan, size_t i,
+			       struct listener_conf *ret_conf)
+{
+	const struct timeouts_conf *timeouts = &plan->edge->timeouts;
+	const struct limits_conf *limits = &plan->edge->limits;
+
+	*ret_conf = (struct listener_conf){
+		.certs = plan->certs[i],
+		.http1 = { .max_line_bytes = limits->request_line_bytes,
+			   .max_head_bytes = limits->request_head_bytes,
+			   .max_fields = (uint16_t)limits->request_fields,
+			   .head_timeout_ms = timeouts->client_header_ms,
+			   .body_timeout_ms = timeouts->client_body_ms,
+			   .idle_timeout_ms = timeouts->keep_alive_ms,
+			   .write_timeout_ms = timeouts->client_write_ms,
+			   .linger_ms = timeouts->linger_ms,
+			   .drain_grace_ms = h1_server_limits_usual.drain_grace_ms },
+		.handshake_timeout_ms = timeouts->tls_handshake_ms,
+		.max_conns = limits->connections,
+	};
+}
+
+static int port_open(struct worker *worker, const struct edge_plan *plan, size_t i, int fd)
+{
+	const struct listener_section *section = &plan->edge->listeners[i];
+	struct port *port = OBJ_NEW(struct port, PORT_KIND);
+	struct listener_conf conf;
+
+	if (!port)
+		return err_new(-ENOMEM);
+	*port = (struct port){ .kind = PORT_KIND,
+			       .worker = worker,
+			       .address = section->address,
+			       .name = strdup(section->name),
+			       .fd = fd };
+	TAILQ_INSERT_TAIL(&worker->ports, port, link);
+	const struct listener_setup setup = {
+		.name = port->name,
+		.fds = &port->fd,
+		.n_fds = 1,
+		.maker = &worker->maker,
+		.on_empty = on_port_empty,
+		.on_empty_arg = port,
+	};
+	listener_conf_fill(plan, i, &conf);
+	int r = port->name ? listener_open(&setup, &conf, &port->listener) : err_new(-ENOMEM);
+	if (r < 0)
+		port_free(port);
+	return err_pass(r);
+}
+
+/* One address has one port, or another that is leaving beside it. */
+static struct port *port_find(struct worker *worker, const struct addr *address)
+{
+	struct port *port;
+
+	TAILQ_FOREACH (port, &worker->ports, link) {
+		if (!port->leaving && addr_eq(&port->address, address))
+			return port;
+	}
+	return NULL;
+}
+
+static bool plan_has(const struct edge_plan *plan, const struct addr *address)
+{
+	for (size_t i = 0; i < plan->edge->n_listeners; i++) {
+		if (addr_eq(&plan->edge->listeners[i].address, address))
+			return true;
+	}
+	return false;
+}
+
+/* What the kernel has queued is accepted first; who comes after that is refused, and not left
+ * waiting for somebody who will never come. */
+static void port_drain(struct port *port, bool close_socket)
+{
+	listener_drain(port->listener);
+	if (close_socket)
+		shutdown(port->fd, SHUT_RD);
+}
+
+static void ports_renew(struct worker *worker, const struct edge_plan *plan, const int *fds)
+{
+	struct port *port, *next;
+
+	for (size_t i = 0; i < plan->edge->n_listeners; i++) {
+		struct listener_conf conf;
+		port = port_find(worker, &plan->edge->listeners[i].address);
+		if (port) {
+			listener_conf_fill(plan, i, &conf);
+			listener_update(port->listener, &conf);
+			continue;
+		}
+		int r = port_open(worker, plan, i, fds[i]);
+		if (r < 0)
+			LOG_ERROR("listener.open",
+				  kv_str("listener", plan->edge->listeners[i].name), kv_err(r));
+	}
+	TAILQ_FOREACH_SAFE (port, &worker->ports, link, next) {
+		if (port->leaving || plan_has(plan, &port->address))
+			continue;
+		port->leaving = true;
+		port_drain(port, true);
+	}
+}
+
+/* ---- mail --------------------------------------------------------------------------------------
+ */
+
+struct plan_mail {
+	struct mail mail;
+	struct worker *worker;
+	struct edge_plan *plan;
+	struct origin_view *origins;
+	struct access_log_writer *log;
+	int fds[];
+};
+
+static int plan_take(struct worker *worker, const struct plan_mail *order)
+{
+	struct exchange_world *world;
+	int r = 0;
+
+	if (order->log && !worker->env.log)
+		r = access_log_new(order->log, worker->loop, worker->metrics, &worker->env.log);
+	if (r < 0)
+		return err_pass(r);
+	r = worker_world_new(&worker->env, order->plan, &world);
+	if (r < 0)
+		return err_pass(r);
+	r = worker_world_set_origins(world, order->origins);
+	if (r < 0) {
+		exchange_world_unref(world);
+		return err_pass(r);
+	}
+	exchange_world_unref(worker->env.world);
+	worker->env.world = world;
+	if (!worker->draining)
+		ports_renew(worker, order->plan, order->fds);
+	return 0;
+}
+
+static void on_plan_mail(struct mail *mail, bool dropped)
+{
+	struct plan_mail *order = CONTAINER_OF(mail, struct plan_mail, mail);
+	int r = dropped ? 0 : plan_take(order->worker, order);
+
+	if (r < 0)
+		LOG_ERROR("worker.plan", kv_uint("worker", order->worker->setup.slot), kv_err(r));
+	edge_plan_unref(order->plan);
+	origin_view_unref(order->origins);
+	free(order);
+}
+
+int worker_set_plan(struct worker *worker, const struct worker_orders *orders)
+{
+	size_t n_fds = orders->plan->edge->n_listeners;
+	struct plan_mail *order = calloc(1, sizeof(*order) + n_fds * sizeof(int));
+
+	if (!order)
+		return err_new(-ENOMEM);
+	order->mail.fn = on_plan_mail;
+	order->worker = worker;
+	order->plan = edge_plan_ref(orders->plan);
+	snapshot_ref(&orders->origins->snapshot);
+	order->origins = orders->origins;
+	order->log = orders->log;
+	memcpy(order->fds, orders->fds, n_fds * sizeof(int));
+	mailbox_post(&worker->mailbox, &order->mail);
+	return 0;
+}
+
+static void on_origins(struct snapshot *snapshot, void *arg)
+{
+	struct worker *worker = OBJ_CAST(struct worker, arg, WORKER_KIND);
+	struct origin_view *origins = CONTAINER_OF(snapshot, struct origin_view, snapshot);
+	int r = worker->env.world ? worker_world_set_origins(worker->env.world, origins) : 0;
+
+	if (r < 0)
+		LOG_ERROR("worker.origins", kv_uint("worker", worker->setup.slot), kv_err(r));
+	origin_view_unref(origins);
+}
+
+int worker_set_origins(struct worker *worker, struct origin_view *origins)
+{
+	snapshot_ref(&origins->snapshot);
+	return err_pass(snapshot_post(&worker->mailbox, &origins->snapshot, on_origins, worker));
+}
+
+struct drain_mail {
+	struct mail mail;
+	struct worker *worker;
+	bool close_sockets;
+};
+
+static void on_drain_mail(struct mail *mail, bool dropped)
+{
+	struct drain_mail *order = CONTAINER_OF(mail, struct drain_mail, mail);
+	struct worker *worker = order->worker;
+	struct port *port, *next;
+
+	if (!dropped) {
+		worker->draining = true;
+		TAILQ_FOREACH_SAFE (port, &worker->ports, link, next)
+			port_drain(port, order->close_sockets);
+		drained_check(worker);
+	}
+	free(order);
+}
+
+int worker_drain(struct worker *worker, bool close_sockets)
+{
+	struct drain_mail *order = calloc(1, sizeof(*order));
+
+	if (!order)
+		return err_new(-ENOMEM);
+	*order = (struct drain_mail){ { .fn = on_drain_mail }, worker, close_sockets };
+	mailbox_post(&worker->mailbox, &order->mail);
+	return 0;
+}
+
+static void on_stop_mail(struct mail *mail, bool dropped)
+{
+	(void)dropped;
+	loop_stop(CONTAINER_OF(mail, struct worker, stop_mail)->loop);
+}
+
+/* ---- life --------------------------------------------------------------------------------------
+ */
+
+/* On the worker's own thread, if it ever had one: what lingers is the thread's. */
+static void worker_close(struct worker *worker)
+{
+	struct port *port;
+
+	while ((port = TAILQ_FIRST(&worker->ports)))
+		port_free(port);
+	mailbox_close(&worker->mailbox);
+	exchange_world_unref(worker->env.world);
+	worker->env.world = NULL;
+	conn_end_lingering(worker->loop);
+	exchange_env_fini(&worker->env);
+	access_log_free(worker->env.log);
+	worker->env.log = NULL;
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *worker = OBJ_CAST(struct worker, arg, WORKER_KIND);
+	int r = loop_run(worker->loop);
+
+	if (r < 0)
+		LOG_ERROR("worker.loop", kv_uint("worker", worker->setup.slot), kv_err(r));
+	worker_close(worker);
+	return NULL;
+}
+
+static int worker_make(struct worker *worker)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "worker-%u", worker->setup.slot);
+	int r = loop_new(name, &worker->loop);
+	if (r == 0)
+		r = slab_new(worker->setup.max_blocks, &worker->slab);
+	if (r == 0)
+		r = edge_metrics_new(&worker->metrics);
+	if (r == 0)
+		r = mailbox_open(&worker->mailbox, worker->loop);
+	if (r < 0)
+		return err_pass(r);
+	worker->env = (struct exchange_env){
+		.loop = worker->loop,
+		.slab = worker->slab,
+		.metrics = worker->metrics,
+		.begin_requester = h1_client_begin,
+		.node = worker->setup.node,
+		.region = worker->setup.region,
+	};
+	worker->maker = (struct exchange_maker){
+		.begin = exchange_begin,
+		.arg = &worker->env,
+		.slab = worker->slab,
+		.loop = worker->loop,
+		.metrics = worker->metrics,
+	};
+	return 0;
+}
+
+static void worker_drop(struct worker *worker)
+{
+	metric_block_free(worker->metrics);
+	slab_free(worker->slab);
+	loop_free(worker->loop);
+	OBJ_FREE(worker);
+}
+
+int worker_new(const struct worker_setup *setup, struct worker **ret_worker)
+{
+	struct worker *worker = OBJ_NEW(struct worker, WORKER_KIND);
+
+	if (!worker)
+		return err_new(-ENOMEM);
+	worker->setup = *setup;
+	worker->stop_mail.fn = on_stop_mail;
+	worker->drained_mail.fn = on_drained_mail;
+	TAILQ_INIT(&worker->ports);
+	int r = worker_make(worker);
+	if (r < 0) {
+		worker_drop(worker);
+		return err_pass(r);
+	}
+	*ret_worker = worker;
+	return 0;
+}
+
+int worker_start(struct worker *worker)
+{
+	int r = -pthread_create(&worker->thread, NULL, worker_main, worker);
+
+	worker->started = r == 0;
+	return r < 0 ? err_new(r) : 0;
+}
+
+void worker_free(struct worker *worker)
+{
+	if (!worker)
+		return;
+	if (worker->started) {
+		mailbox_post(&worker->mailbox, &worker->stop_mail);
+		pthread_join(worker->thread, NULL);
+	} else {
+		worker_close(worker);
+	}
+	worker_drop(worker);
+}
