@@ -59,7 +59,7 @@ void cluster_metrics_take(struct cluster_metrics *metrics, const struct swim *sw
 	for (int i = 0; i < SWIM_N_COUNTERS; i++) {
 		uint64_t now = swim_counter(swim, (enum swim_counter)i);
 
-		metric_add(metrics->block, (size_t)(CLUSTER_METRIC_SWIM + i),
+		metric_add(metrics->block, (size_t)CLUSTER_METRIC_SWIM + (size_t)i,
 			   now - metrics->swim_seen[i]);
 		metrics->swim_seen[i] = now;
 	}

@@ -228,22 +228,24 @@ static void on_met(void *arg, const struct proven_member *other, const struct ad
 }
 
 /* Facts that their owner's roles do not allow are left out before the core would pass them on. */
-static void drop_disallowed(struct cluster *cluster, struct swim_message *message,
-			    const struct addr *from)
+static void drop_disallowed(struct cluster *cluster, struct door *door,
+			    struct swim_message *message, const struct addr *from)
 {
-	struct swim_fact *facts = (struct swim_fact *)(uintptr_t)message->facts;
+	struct swim_fact *allowed = door_take(door, message->n_facts, sizeof(*allowed));
 	size_t n = 0;
 
-	for (size_t i = 0; i < message->n_facts; i++) {
-		const struct member *owner = swim_member(cluster->swim, &facts[i].owner);
+	for (size_t i = 0; allowed && i < message->n_facts; i++) {
+		const struct swim_fact *fact = &message->facts[i];
+		const struct member *owner = swim_member(cluster->swim, &fact->owner);
 		const struct certificate *certificate =
 			owner ? proof_certificate(&cluster->proof, owner) : NULL;
 
-		if (certificate && !content_allowed(facts[i].key, certificate->roles))
+		if (certificate && !content_allowed(fact->key, certificate->roles))
 			on_rejected(cluster, from, REJECT_FACT);
 		else
-			facts[n++] = facts[i];
+			allowed[n++] = *fact;
 	}
+	message->facts = allowed;
 	message->n_facts = n;
 }
 
@@ -254,7 +256,7 @@ static bool decode(struct cluster *cluster, struct door *door, const struct addr
 		on_rejected(cluster, from, REJECT_CONTENT);
 		return false;
 	}
-	drop_disallowed(cluster, message, from);
+	drop_disallowed(cluster, door, message, from);
 	count(cluster, CLUSTER_METRIC_MESSAGES_IN, 1);
 	return true;
 }
@@ -441,8 +443,8 @@ static void count_members(struct cluster *cluster)
 	for (size_t i = 0; i < n_all; i++)
 		n[all[i]->state]++;
 	for (int state = MEMBER_ALIVE; state <= MEMBER_LEFT; state++)
-		metric_set(cluster->metrics.block, (size_t)(CLUSTER_METRIC_MEMBERS_ALIVE + state),
-			   n[state]);
+		metric_set(cluster->metrics.block,
+			   (size_t)CLUSTER_METRIC_MEMBERS_ALIVE + (size_t)state, n[state]);
 }
 
 static void say_when_alone(struct cluster *cluster)

@@ -151,7 +151,7 @@ int seeds_new(struct loop *loop, const char *const *join, size_t n_join, seeds_f
 	seeds->retry_ms = RETRY_FIRST_MS;
 	seeds->all = calloc(n_join + 1, sizeof(*seeds->all));
 	int r = seeds->all ? resolver_new(loop, &conf, &seeds->resolver) : err_new(-ENOMEM);
-	if (r < 0) {
+	if (r < 0 || !seeds->all) {
 		seeds_free(seeds);
 		return err_pass(r);
 	}

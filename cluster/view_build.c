@@ -103,23 +103,27 @@ static void add_member(struct cluster *cluster, const struct member *member, str
 	add_services(&cluster->in, member, view, out);
 }
 
+struct known {
+	const struct member *member;
+};
+
 static int compare_members(const void *a, const void *b)
 {
-	const struct member *const *x = a, *const *y = b;
+	const struct known *x = a, *y = b;
 
-	return memcmp((*x)->id.bytes, (*y)->id.bytes, MEMBER_ID_BYTES);
+	return memcmp(x->member->id.bytes, y->member->id.bytes, MEMBER_ID_BYTES);
 }
 
 /* Those whom a view can name. Owned by the caller. */
-static const struct member **known_members(struct cluster *cluster, size_t *ret_n)
+static struct known *known_members(struct cluster *cluster, size_t *ret_n)
 {
 	size_t n_all, n = 0;
 	const struct member *const *all = swim_members(cluster->swim, &n_all);
-	const struct member **known = calloc(n_all + 1, sizeof(struct member *));
+	struct known *known = calloc(n_all + 1, sizeof(*known));
 
 	for (size_t i = 0; known && i < n_all; i++) {
 		if (proof_certificate(&cluster->proof, all[i]))
-			known[n++] = all[i];
+			known[n++].member = all[i];
 	}
 	if (known)
 		qsort(known, n, sizeof(known[0]), compare_members);
@@ -130,12 +134,12 @@ static const struct member **known_members(struct cluster *cluster, size_t *ret_
 struct view *view_build(struct cluster *cluster)
 {
 	size_t n = 0;
-	const struct member **known = known_members(cluster, &n);
+	struct known *known = known_members(cluster, &n);
 	struct view *view = known ? view_new(n) : NULL;
 	bool whole = view != NULL;
 
 	for (size_t i = 0; whole && i < n; i++) {
-		add_member(cluster, known[i], view, &view->members[i]);
+		add_member(cluster, known[i].member, view, &view->members[i]);
 		whole = view->members[i].name && view->members[i].region;
 	}
 	free(known);

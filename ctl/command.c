@@ -90,7 +90,7 @@ int command_options(struct ctl *ctl, const struct command_option *options, int *
 	int n = 1;
 
 	for (int i = 1; i < *argc; i++) {
-		struct span word = span_str(argv[i]), name;
+		struct span word = span_str(argv[i]), name = SPAN_NONE;
 
 		if (!span_starts(word, SPAN_LIT("--")) || word.len == 2) {
 			argv[n++] = argv[i];

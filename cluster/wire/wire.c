@@ -95,7 +95,17 @@ static bool put_riders(struct door *door, const struct swim_message *message, Me
 	return true;
 }
 
-static void put_main(const struct swim_message *message, Meridian__Message *to)
+static bool put_hashes(struct door *door, const struct swim_message *message, Meridian__Message *to)
+{
+	to->hashes = door_take(door, SWIM_BUCKETS, sizeof(uint64_t));
+	if (!to->hashes)
+		return false;
+	memcpy(to->hashes, message->hashes, SWIM_BUCKETS * sizeof(uint64_t));
+	to->n_hashes = SWIM_BUCKETS;
+	return true;
+}
+
+static bool put_main(struct door *door, const struct swim_message *message, Meridian__Message *to)
 {
 	enum swim_kind kind = message->kind;
 
@@ -104,13 +114,10 @@ static void put_main(const struct swim_message *message, Meridian__Message *to)
 	to->seq = message->seq;
 	to->has_target = kind == SWIM_PING || kind == SWIM_PING_REQ;
 	to->target = lend_id(&message->target);
-	if (kind == SWIM_SYNC_OPEN) {
-		to->hashes = (uint64_t *)(uintptr_t)message->hashes;
-		to->n_hashes = SWIM_BUCKETS;
-	}
 	to->has_buckets = to->has_reply_wanted = kind == SWIM_SYNC_DATA;
 	to->buckets = door_lend(span_of(message->buckets, sizeof(message->buckets)));
 	to->reply_wanted = message->reply_wanted;
+	return kind != SWIM_SYNC_OPEN || put_hashes(door, message, to);
 }
 
 size_t wire_encode(struct door *door, const struct swim_message *message, uint8_t *at, size_t max)
@@ -118,8 +125,8 @@ size_t wire_encode(struct door *door, const struct swim_message *message, uint8_
 	Meridian__Message to = MERIDIAN__MESSAGE__INIT;
 
 	door_empty(door);
-	put_main(message, &to);
-	return put_riders(door, message, &to) ? door_pack(&to.base, at, max) : 0;
+	bool whole = put_main(door, message, &to) && put_riders(door, message, &to);
+	return whole ? door_pack(&to.base, at, max) : 0;
 }
 
 /* --- in ------------------------------------------------------------------------------------- */
