@@ -16,6 +16,12 @@ int fact_compare(const struct swim_fact *a, const struct swim_fact *b)
 	return a->version < b->version ? -1 : a->version > b->version;
 }
 
+bool fact_same(const struct swim_fact *a, const struct swim_fact *b)
+{
+	return fact_compare(a, b) == 0 &&
+	       memcmp(a->signature, b->signature, SWIM_SIGNATURE_BYTES) == 0;
+}
+
 static void fact_free(struct fact *fact)
 {
 	spread_remove(&fact->item);

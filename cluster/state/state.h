@@ -25,6 +25,8 @@ struct facts {
 
 /* The order of facts: below, at or above zero. */
 int fact_compare(const struct swim_fact *a, const struct swim_fact *b);
+/* Also signed alike: two lives of one owner may have used the same numbers. */
+bool fact_same(const struct swim_fact *a, const struct swim_fact *b);
 
 void facts_fini(struct facts *facts);
 struct fact *facts_find(const struct facts *facts, uint32_t key);

@@ -98,6 +98,30 @@ static void apply_alive(struct swim *swim, const struct swim_event *event,
 		sync_want(swim, &member->id, &member->alive.addr);
 }
 
+static const struct swim_claim *witness_beside(const struct member *member,
+					       const struct member_id *signer)
+{
+	for (size_t i = 0; i < member->n_against; i++)
+		if (!id_equal(&member->against[i].signer, signer))
+			return &member->against[i];
+	return NULL;
+}
+
+/* A death travels with one other witness, so that it can be believed at once, and as one claim when
+ * there is none. The witness stands first: it is read first. */
+static void set_death(struct member *member, const struct swim_claim *death)
+{
+	const struct swim_claim *witness = witness_beside(member, &death->signer);
+	struct swim_claim kept;
+
+	member->n_against = 0;
+	if (witness) {
+		kept = *witness;
+		member->against[member->n_against++] = kept;
+	}
+	member->against[member->n_against++] = *death;
+}
+
 static void queue_change(struct swim *swim, struct member *member)
 {
 	spread_add(&swim->spread, &member->item);
@@ -119,8 +143,7 @@ static void declare_dead(struct swim *swim, struct member *member, bool at_once)
 		return;
 	}
 	count(swim, SWIM_N_DEATHS);
-	member->against[0] = claim;
-	member->n_against = 1;
+	set_death(member, &claim);
 	roster_goto(swim, member, MEMBER_DEAD, swim->now);
 	queue_change(swim, member);
 	if (at_once)
@@ -169,15 +192,20 @@ static struct swim_claim *accusation_by(struct member *member, const struct memb
 	return NULL;
 }
 
+static bool is_news(struct member *member, const struct swim_claim *claim)
+{
+	const struct swim_claim *old = accusation_by(member, &claim->signer);
+
+	return old ? claim->refused && !old->refused : member->n_against < MEMBER_MAX_ACCUSERS;
+}
+
 /* Where a new accusation goes: over the signer's last; NULL: it says nothing new. */
 static struct swim_claim *place_for(struct member *member, const struct swim_claim *claim)
 {
+	if (!is_news(member, claim))
+		return NULL;
 	struct swim_claim *old = accusation_by(member, &claim->signer);
-
-	if (old)
-		return claim->refused && !old->refused ? old : NULL;
-	return member->n_against < MEMBER_MAX_ACCUSERS ? &member->against[member->n_against++]
-						       : NULL;
+	return old ? old : &member->against[member->n_against++];
 }
 
 void claims_accuse(struct swim *swim, struct member *member, bool refused)
@@ -218,14 +246,11 @@ static void apply_suspect(struct swim *swim, const struct swim_claim *claim, str
 	bool was_alive = member->state == MEMBER_ALIVE;
 
 	if (!was_alive && mono_before(swim->now, signer->no_credit_until)) {
+		gossip_tell_accused(swim, member, claim);
 		count(swim, SWIM_N_CLAIMS_NO_CREDIT);
 		return;
 	}
-	/* Asked before the dear check: a place, if only to throw it away. */
-	const struct swim_claim *old = accusation_by(member, &claim->signer);
-	bool is_news =
-		old ? claim->refused && !old->refused : member->n_against < MEMBER_MAX_ACCUSERS;
-	if (!is_news) {
+	if (!is_news(member, claim)) {
 		count(swim, SWIM_N_CLAIMS_OLD);
 		return;
 	}
@@ -242,37 +267,51 @@ static void apply_suspect(struct swim *swim, const struct swim_claim *claim, str
 		confirm(swim, member, claim->refused);
 }
 
+/* Whom do we believe? A split heals: each side brings deaths that the other side knows better. A
+ * member was cut off alone: it brings the deaths of all. So one voice is not enough when others
+ * could have seen it too, and old news is none about a member that lives here. A member that we
+ * have just come to know by the same message has nobody here who knows better. */
+static bool death_is_believed(const struct swim *swim, const struct swim_claim *claim,
+			      const struct member *member)
+{
+	bool is_new = member->alive_at.ns == swim->now.ns;
+	bool alone = swim_n_live(swim) <= 2;
+	bool old_news = claim->age_s >= swim->conf->old_news_ms / MS_PER_S;
+
+	if (is_new || alone)
+		return true;
+	return !old_news && witness_beside(member, &claim->signer);
+}
+
 static void apply_dead(struct swim *swim, const struct swim_claim *claim, struct member *member,
-		       struct member *signer)
+		       const struct member *signer)
 {
 	bool old_news = claim->age_s >= swim->conf->old_news_ms / MS_PER_S;
 
-	/* We have waited as long as anybody must, so its word is enough. */
-	bool ripe = member->state == MEMBER_SUSPECT &&
-		    mono_diff_ms(swim->now, member->since) >=
-			    swim_suspicion_min_ms(swim->conf, swim_n_live(swim));
-
-	if (!ripe && mono_before(swim->now, signer->no_credit_until)) {
-		count(swim, SWIM_N_CLAIMS_NO_CREDIT);
-		return;
-	}
 	if (!own_verify(swim, signer->key, claim)) {
 		count(swim, SWIM_N_CLAIMS_FORGED);
 		return;
 	}
-	/* A split heals: each side brings deaths that the other side knows better. The accused
-	 * itself is to answer, and if it cannot, our own probes will tell. A member that we have
-	 * just come to know by the same message has nobody here who knows better. */
-	if (old_news && member->alive_at.ns != swim->now.ns) {
-		gossip_tell_accused(swim, member, claim);
+	if (death_is_believed(swim, claim, member)) {
+		count(swim, SWIM_N_CLAIMS_USED);
+		set_death(member, claim);
+		roster_goto(swim, member, MEMBER_DEAD,
+			    mono_add_ms(swim->now, -MS_PER_S * (int64_t)claim->age_s));
+		queue_change(swim, member);
 		return;
 	}
-	count(swim, SWIM_N_CLAIMS_USED);
-	member->against[0] = *claim;
-	member->n_against = 1;
-	roster_goto(swim, member, MEMBER_DEAD,
-		    mono_add_ms(swim->now, -MS_PER_S * (int64_t)claim->age_s));
-	queue_change(swim, member);
+	/* The accused itself is to answer; if it cannot, our own probes will tell. */
+	gossip_tell_accused(swim, member, claim);
+	if (old_news || mono_before(swim->now, signer->no_credit_until)) {
+		count(swim, old_news ? SWIM_N_CLAIMS_OLD : SWIM_N_CLAIMS_NO_CREDIT);
+		return;
+	}
+	struct swim_claim *place = place_for(member, claim);
+	if (place) {
+		count(swim, SWIM_N_CLAIMS_USED);
+		*place = *claim;
+		suspect_more(swim, member);
+	}
 }
 
 static void apply_accusation(struct swim *swim, const struct swim_event *event,

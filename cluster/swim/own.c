@@ -105,7 +105,6 @@ static void begin_new_life(struct swim *swim, uint64_t seen)
 			facts_queue(swim, swim->me, fact);
 	}
 	roster_touch(swim, swim->me);
-	gossip_urgent(swim, swim->me);
 }
 
 /* Once is a disk that was lost; again and again is a second member with our key. The two outbid
@@ -122,6 +121,7 @@ static void defend_identity(struct swim *swim, uint64_t seen)
 	}
 	swim->clash_at = swim->now;
 	begin_new_life(swim, seen);
+	gossip_urgent(swim, swim->me);
 }
 
 static void on_alive(struct swim *swim, const struct swim_claim *claim)
@@ -149,6 +149,7 @@ static void on_left(struct swim *swim, const struct swim_claim *claim)
 		count(swim, SWIM_N_CLAIMS_FORGED);
 	} else {
 		begin_new_life(swim, claim->incarnation);
+		gossip_urgent(swim, swim->me);
 	}
 }
 
@@ -165,7 +166,12 @@ static void on_accused(struct swim *swim, const struct swim_claim *claim)
 	} else {
 		count(swim, SWIM_N_REFUTATIONS);
 		probe_ail(swim, 1);
-		raise_incarnation(swim, claim->incarnation);
+		/* It may be our last life that was dead, if our disk was lost: its facts must not
+		 * stand beside ours. */
+		if (claim->kind == SWIM_DEAD)
+			begin_new_life(swim, claim->incarnation);
+		else
+			raise_incarnation(swim, claim->incarnation);
 		gossip_urgent(swim, swim->me);
 	}
 }
@@ -192,11 +198,11 @@ void own_on_claim(struct swim *swim, const struct swim_claim *claim)
 void own_on_fact(struct swim *swim, const struct swim_fact *said)
 {
 	const struct fact *ours = facts_find(&swim->me->facts, said->key);
-	bool later = said->generation > swim->generation ||
-		     (said->generation == swim->generation &&
-		      (!ours || fact_compare(said, &ours->said) > 0));
+	bool foreign = said->generation == swim->generation &&
+		       (!ours || said->version > ours->said.version ||
+			(said->version == ours->said.version && !fact_same(said, &ours->said)));
 
-	if (!later || swim->leaving) {
+	if (swim->leaving || (said->generation <= swim->generation && !foreign)) {
 		count(swim, SWIM_N_FACTS_OLD);
 	} else if (!facts_verify(swim, swim->me, said)) {
 		count(swim, SWIM_N_FACTS_FORGED);

@@ -12,6 +12,7 @@ struct sum_input {
 };
 struct fact_input {
 	uint64_t key, generation, version;
+	uint8_t signature[8]; /* enough of it to tell two lives apart */
 };
 
 bool roster_fading(const struct swim *swim, const struct member *member)
@@ -38,8 +39,9 @@ static uint64_t sum_of(const struct swim *swim, const struct member *member)
 	uint64_t sum = own;
 	for (size_t i = 0; i < member->facts.n; i++) {
 		const struct swim_fact *said = &member->facts.all[i]->said;
-		struct fact_input fact = { said->key, said->generation, said->version };
+		struct fact_input fact = { said->key, said->generation, said->version, { 0 } };
 
+		memcpy(fact.signature, said->signature, sizeof(fact.signature));
 		sum += hash_fixed(span_of(&fact, sizeof(fact)), own ^ SEED_FACT);
 	}
 	return sum;
@@ -112,6 +114,9 @@ void roster_goto(struct swim *swim, struct member *member, enum member_state to,
 		members_swap_live(&swim->members, member->at_live,
 				  swim->next_turn + rng_below(&swim->rng, n_waiting));
 	}
+	/* We are no longer alone: whom we met may be as new as we are, so another is asked soon. */
+	if (!was_live && swim->members.n_live == 1)
+		swim->sync_at = mono_min(swim->sync_at, jittered(swim, MS_PER_S));
 	if (was_live != (member->at_live != SIZE_MAX))
 		swim->ring_changed = true;
 	if (to == MEMBER_DEAD)

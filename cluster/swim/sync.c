@@ -163,7 +163,7 @@ static void stamp_known(struct swim *swim, const struct swim_message *message)
 		const struct member *owner = members_find(&swim->members, &message->facts[i].owner);
 		struct fact *fact = owner ? facts_find(&owner->facts, message->facts[i].key) : NULL;
 
-		if (fact && fact_compare(&fact->said, &message->facts[i]) == 0)
+		if (fact && fact_same(&fact->said, &message->facts[i]))
 			fact->sync_stamp = stamp;
 	}
 }
