@@ -6,101 +6,14 @@
  * came: until then the HELLO may have been a recording. Everything a stranger can make grow has a
  * limit, and he is never sent more than he sent.
  */
-#include "cluster/wire/links.h"
-
+#include "cluster/wire/links_priv.h"
 #include "core/error.h"
-#include "core/obj.h"
-#include "core/table.h"
-
-#define LINKS_KIND OBJ_KIND('l', 'n', 'k', 's')
 
 enum {
 	HELLO_FIRST_WAIT_MS = 100, /* doubled with each try */
 	HELLO_MAX_TRIES = 5,
-	PENDING_MS = 5000,
 	LINK_IDLE_MS = 10 * 60 * 1000,
-	RESET_PLAIN_BYTES = SEAL_SESSION_BYTES + 6,
-	RESET_BYTES = SEAL_OVERHEAD_BYTES + RESET_PLAIN_BYTES,
-	ADDR_KEY_BYTES = 18,
-	ANSWERS_PER_S = 200, /* a HELLO costs us four operations on curves */
-	RESETS_PER_S = 200,
-	HINTS_PER_S = 20,
 };
-
-struct queued {
-	STAILQ_ENTRY(queued) entry;
-	mono_t at;
-	size_t len;
-	uint8_t bytes[];
-};
-
-struct greeting {
-	UT_hash_handle hh; /* by key */
-	uint8_t key[ADDR_KEY_BYTES];
-	struct addr addr;
-	struct member_id expected;
-	bool expects;
-	bool told; /* that it is refused: once is enough */
-	struct handshake handshake;
-	unsigned n_tries;
-	mono_t next_at;
-	STAILQ_HEAD(, queued) queue;
-	unsigned n_queued;
-};
-
-struct pending {
-	TAILQ_ENTRY(pending) entry; /* oldest first */
-	struct session session;
-	struct proven_member other;
-	uint8_t welcome[HANDSHAKE_BYTES];
-	mono_t until;
-};
-
-struct link {
-	UT_hash_handle hh; /* by id */
-	struct member_id id;
-	struct addr addr;           /* where we last sent to, or were greeted from */
-	struct session now, before; /* `before` is zeroed when there is none */
-	int64_t not_after_s;
-	mono_t used_at;
-};
-
-/* At most `per_s` a second, and as many at once. */
-struct bucket {
-	double tokens;
-	mono_t at;
-};
-
-struct links {
-	uint32_t kind;
-	const struct handshake_self *self;
-	const struct links_out *out;
-	void *arg;
-	struct link *links;
-	struct greeting *greetings;
-	TAILQ_HEAD(, pending) pending;
-	size_t n_pending;
-	uint8_t reset_session[SEAL_SESSION_BYTES]; /* of this life: names the key of our resets */
-	uint64_t reset_counter;
-	struct bucket answers, resets, hints;
-};
-
-static bool bucket_take(struct bucket *bucket, mono_t now, double per_s)
-{
-	double earned = (double)mono_diff_us(now, bucket->at) * per_s / 1e6;
-
-	bucket->tokens = MIN(per_s, bucket->tokens + MAX(earned, 0.0));
-	bucket->at = now;
-	if (bucket->tokens < 1)
-		return false;
-	bucket->tokens -= 1;
-	return true;
-}
-
-static void reject(struct links *links, const struct addr *from, enum reject why)
-{
-	links->out->rejected(links->arg, from, why);
-}
 
 int links_new(const struct handshake_self *self, const struct links_out *out, void *arg,
 	      struct links **ret_links)
@@ -117,10 +30,7 @@ int links_new(const struct handshake_self *self, const struct links_out *out, vo
 	links->self = self;
 	links->out = out;
 	links->arg = arg;
-	links->answers.tokens = ANSWERS_PER_S;
-	links->resets.tokens = RESETS_PER_S;
-	links->hints.tokens = HINTS_PER_S;
-	TAILQ_INIT(&links->pending);
+	links_answer_init(links);
 	*ret_links = links;
 	return 0;
 }
@@ -144,15 +54,6 @@ static void greeting_drop(struct links *links, struct greeting *greeting)
 	free(greeting);
 }
 
-static void pending_drop(struct links *links, struct pending *pending)
-{
-	TAILQ_REMOVE(&links->pending, pending, entry);
-	MUST(links->n_pending > 0);
-	links->n_pending--;
-	session_fini(&pending->session);
-	free(pending);
-}
-
 void links_free(struct links *links)
 {
 	struct link *link, *next_link;
@@ -166,7 +67,7 @@ void links_free(struct links *links)
 	TABLE_FOREACH (links->greetings, greeting, next_greeting)
 		greeting_drop(links, greeting);
 	while (!TAILQ_EMPTY(&links->pending))
-		pending_drop(links, TAILQ_FIRST(&links->pending));
+		links_pending_drop(links, TAILQ_FIRST(&links->pending));
 	OBJ_FREE(links);
 }
 
@@ -368,14 +269,14 @@ static void on_welcome(struct links *links, mono_t now, int64_t wall_s, const st
 	struct session session;
 
 	if (!greeting) {
-		reject(links, from, REJECT_UNASKED);
+		links_reject(links, from, REJECT_UNASKED);
 		return;
 	}
 	int r = handshake_finish(links->self, &greeting->handshake, packet, wall_s, &session,
 				 &other);
 	if (r != HANDSHAKE_OK) {
 		if (r > 0)
-			reject(links, from, reject_of_handshake(r));
+			links_reject(links, from, reject_of_handshake(r));
 		return;
 	}
 	struct link *link = link_adopt(links, now, &session, &other, &greeting->addr);
@@ -390,108 +291,12 @@ static void on_hint(struct links *links, const struct addr *from, const struct s
 
 	if (!greeting || header->key_id < SEAL_HINT_GROUP ||
 	    header->key_id > SEAL_HINT_CERTIFICATE) {
-		reject(links, from, REJECT_UNASKED);
+		links_reject(links, from, REJECT_UNASKED);
 		return;
 	}
 	if (!greeting->told)
 		links->out->refused(links->arg, &greeting->addr, (enum seal_hint)header->key_id);
 	greeting->told = true;
-}
-
-/* --- answering others ----------------------------------------------------------------------- */
-
-static void send_hint(struct links *links, mono_t now, const struct addr *to,
-		      const struct seal_header *hello, enum seal_hint why)
-{
-	struct seal_header header = { .kind = SEAL_HINT, .key_id = (uint8_t)why };
-	uint8_t packet[SEAL_HEADER_BYTES];
-
-	if (!bucket_take(&links->hints, now, HINTS_PER_S))
-		return;
-	memcpy(header.group_tag, links->self->keyring->group_tag, KEYRING_TAG_BYTES);
-	memcpy(header.session, hello->session, SEAL_SESSION_BYTES);
-	header.sender = links->self->identity->certificate.id;
-	seal_write_header(&header, packet);
-	links->out->send(links->arg, to, span_of(packet, sizeof(packet)));
-}
-
-static struct pending *pending_find(struct links *links, const struct seal_header *header)
-{
-	struct pending *pending;
-
-	TAILQ_FOREACH (pending, &links->pending, entry) {
-		if (memcmp(pending->session.id, header->session, SEAL_SESSION_BYTES) == 0 &&
-		    member_id_equal(&pending->session.other, &header->sender))
-			return pending;
-	}
-	return NULL;
-}
-
-static void refuse_hello(struct links *links, mono_t now, const struct addr *from,
-			 const struct seal_header *header, int outcome)
-{
-	enum reject why = reject_of_handshake(outcome);
-	int hint = reject_hint(why);
-
-	reject(links, from, why);
-	if (hint != 0)
-		send_hint(links, now, from, header, (enum seal_hint)hint);
-}
-
-static void on_hello(struct links *links, mono_t now, int64_t wall_s, const struct addr *from,
-		     const struct seal_header *header, struct span packet)
-{
-	struct pending *pending = pending_find(links, header);
-
-	if (packet.len != HANDSHAKE_BYTES) {
-		reject(links, from, REJECT_MALFORMED);
-		return;
-	}
-	if (!pending) {
-		if (!bucket_take(&links->answers, now, ANSWERS_PER_S)) {
-			reject(links, from, REJECT_BUSY);
-			return;
-		}
-		pending = calloc(1, sizeof(*pending));
-		if (!pending)
-			return;
-		int r = handshake_answer(links->self, packet, wall_s, pending->welcome,
-					 &pending->session, &pending->other);
-		if (r != HANDSHAKE_OK) {
-			free(pending);
-			if (r > 0)
-				refuse_hello(links, now, from, header, r);
-			return;
-		}
-		if (links->n_pending == LINKS_MAX_PENDING)
-			pending_drop(links, TAILQ_FIRST(&links->pending));
-		pending->until = mono_add_ms(now, PENDING_MS);
-		TAILQ_INSERT_TAIL(&links->pending, pending, entry);
-		links->n_pending++;
-	}
-	links->out->send(links->arg, from, span_of(pending->welcome, HANDSHAKE_BYTES));
-}
-
-/* "I have no such session", to one who may have outlived our last life. */
-static void send_reset(struct links *links, mono_t now, const struct addr *to,
-		       const struct seal_header *refused, size_t refused_len)
-{
-	const struct keyring *keyring = links->self->keyring;
-	struct seal_header header = { .kind = SEAL_RESET,
-				      .key_id = keyring->secrets[keyring->in_use].id };
-	uint8_t plain[RESET_PLAIN_BYTES], packet[RESET_BYTES];
-
-	if (refused_len < sizeof(packet) || !bucket_take(&links->resets, now, RESETS_PER_S))
-		return;
-	memcpy(header.group_tag, keyring->group_tag, KEYRING_TAG_BYTES);
-	memcpy(header.session, links->reset_session, SEAL_SESSION_BYTES);
-	header.sender = links->self->identity->certificate.id;
-	header.counter = links->reset_counter++;
-	memcpy(plain, refused->session, SEAL_SESSION_BYTES);
-	for (size_t i = 0; i < 6; i++)
-		plain[SEAL_SESSION_BYTES + i] = (uint8_t)(refused->counter >> (8 * (5 - i)));
-	if (seal_for_group(keyring, &header, span_of(plain, sizeof(plain)), packet) == 0)
-		links->out->send(links->arg, to, span_of(packet, sizeof(packet)));
 }
 
 /* Does it speak of a packet that we sent just now? An old one, recorded, does not. */
@@ -514,17 +319,18 @@ static void on_reset(struct links *links, mono_t now, const struct addr *from,
 	struct greeting *greeting;
 
 	if (packet.len != RESET_BYTES || !link) {
-		reject(links, from, packet.len != RESET_BYTES ? REJECT_MALFORMED : REJECT_UNASKED);
+		links_reject(links, from,
+			     packet.len != RESET_BYTES ? REJECT_MALFORMED : REJECT_UNASKED);
 		return;
 	}
 	int r = seal_open_for_group(links->self->keyring, header, packet, plain);
 	if (r != SEAL_OK) {
 		if (r > 0)
-			reject(links, from, reject_of_seal(r));
+			links_reject(links, from, reject_of_seal(r));
 		return;
 	}
 	if (!reset_is_fresh(link, plain)) {
-		reject(links, from, REJECT_REPLAYED);
+		links_reject(links, from, REJECT_REPLAYED);
 		return;
 	}
 	/* To where we send, not to where this came from: it may have been passed on by anybody. */
@@ -543,14 +349,14 @@ static bool same_session(const struct session *session, const struct seal_header
 static int open_pending(struct links *links, mono_t now, const struct addr *from,
 			const struct seal_header *header, struct span packet, uint8_t *plain)
 {
-	struct pending *pending = pending_find(links, header);
+	struct pending *pending = links_pending_find(links, header);
 
 	if (!pending)
 		return -ENOENT;
 	int r = session_open(&pending->session, header, packet, plain);
 	if (r == SEAL_OK) {
 		(void)link_adopt(links, now, &pending->session, &pending->other, from);
-		pending_drop(links, pending);
+		links_pending_drop(links, pending);
 	}
 	return r;
 }
@@ -563,7 +369,7 @@ static void on_data(struct links *links, mono_t now, int64_t wall_s, const struc
 	int r;
 
 	if (link && wall_s > link->not_after_s) {
-		reject(links, from, REJECT_CERTIFICATE);
+		links_reject(links, from, REJECT_CERTIFICATE);
 		link_drop(links, link);
 		return;
 	}
@@ -574,10 +380,10 @@ static void on_data(struct links *links, mono_t now, int64_t wall_s, const struc
 	else
 		r = open_pending(links, now, from, header, packet, plain);
 	if (r == -ENOENT) {
-		reject(links, from, REJECT_NO_SESSION);
-		send_reset(links, now, from, header, packet.len);
+		links_reject(links, from, REJECT_NO_SESSION);
+		links_answer_reset(links, now, from, header, packet.len);
 	} else if (r != SEAL_OK) {
-		reject(links, from, reject_of_seal(r));
+		links_reject(links, from, reject_of_seal(r));
 	} else {
 		if (link)
 			link->used_at = now;
@@ -595,12 +401,12 @@ void links_receive(struct links *links, mono_t now, int64_t wall_s, const struct
 	int r = packet.len > SEAL_MAX_DATAGRAM_BYTES ? SEAL_MALFORMED
 						     : seal_read_header(packet, &header);
 	if (r != SEAL_OK) {
-		reject(links, from, reject_of_seal(r));
+		links_reject(links, from, reject_of_seal(r));
 		return;
 	}
 	switch (header.kind) {
 	case SEAL_HELLO:
-		on_hello(links, now, wall_s, from, &header, packet);
+		links_answer_hello(links, now, wall_s, from, &header, packet);
 		return;
 	case SEAL_WELCOME:
 		on_welcome(links, now, wall_s, from, &header, packet);
@@ -634,7 +440,7 @@ void links_tick(struct links *links, mono_t now)
 	}
 	while (!TAILQ_EMPTY(&links->pending) &&
 	       mono_before(TAILQ_FIRST(&links->pending)->until, now))
-		pending_drop(links, TAILQ_FIRST(&links->pending));
+		links_pending_drop(links, TAILQ_FIRST(&links->pending));
 	TABLE_FOREACH (links->links, link, next_link) {
 		if (mono_diff_ms(now, link->used_at) > LINK_IDLE_MS)
 			link_drop(links, link);

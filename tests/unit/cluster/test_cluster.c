@@ -147,21 +147,23 @@ static void world_drop(struct world *w)
 	free(w);
 }
 
-/* As `by` sees the member of that name. */
+/* As `by` sees the member of that name; one without a name when it does not. */
 static const struct view_member *seen(const struct node *by, const char *name)
 {
+	static const struct view_member nobody = { .name = "", .version = "", .region = "" };
+
 	for (size_t i = 0; by->view && i < by->view->n_members; i++) {
 		if (strcmp(by->view->members[i].name, name) == 0)
 			return &by->view->members[i];
 	}
-	return NULL;
+	return &nobody;
 }
 
 static bool is(const struct node *by, const char *name, enum member_state state)
 {
 	const struct view_member *member = seen(by, name);
 
-	return member && member->state == state;
+	return member->name[0] != '\0' && member->state == state;
 }
 
 static bool all_alive(const struct world *w)
@@ -175,11 +177,12 @@ static bool all_alive(const struct world *w)
 	return true;
 }
 
-static const struct view_service *service(const struct node *by, const char *name, const char *what)
+/* What `by` knows of a member's service; a health of UNKNOWN when nothing. */
+static enum health_state health(const struct node *by, const char *name, const char *what)
 {
-	const struct view_member *member = seen(by, name);
+	const struct view_service *service = view_service_by_name(seen(by, name), what);
 
-	return member ? view_service_by_name(member, what) : NULL;
+	return service ? service->health : HEALTH_UNKNOWN;
 }
 
 static void three_members_find_each_other_and_tell_how_they_are(void **state)
@@ -201,8 +204,9 @@ static void three_members_find_each_other_and_tell_how_they_are(void **state)
 	assert_int_equal(cluster_report_services(a->cluster, services, 2), 0);
 	assert_int_equal(cluster_report_load(a->cluster, 123, 45), 0);
 	assert_int_equal(cluster_report_drain(b->cluster, true), 0);
-	UNTIL(w, service(g, "a", "web") && seen(g, "a")->load_rps == 123 && seen(g, "b")->draining);
-	assert_int_equal(service(g, "a", "api")->health, HEALTH_DOWN);
+	UNTIL(w, health(g, "a", "web") == HEALTH_UP && seen(g, "a")->load_rps == 123 &&
+			 seen(g, "b")->draining);
+	assert_int_equal(health(g, "a", "api"), HEALTH_DOWN);
 	const struct view_member *member = seen(g, "a");
 	assert_string_equal(member->region, "eu-west");
 	assert_string_equal(member->version, MERIDIAN_VERSION);
@@ -214,7 +218,7 @@ static void three_members_find_each_other_and_tell_how_they_are(void **state)
 	assert_int_equal(member->open_connections, 45);
 	assert_int_equal(cluster_report_services(a->cluster, services, 1), 0);
 	assert_int_equal(cluster_report_drain(b->cluster, false), 0);
-	UNTIL(w, !service(g, "a", "api") && service(g, "a", "web") && !seen(g, "b")->draining);
+	UNTIL(w, health(g, "a", "api") == HEALTH_UNKNOWN && !seen(g, "b")->draining);
 	world_drop(w);
 }
 
@@ -232,7 +236,7 @@ static void many_services_come_in_pages_and_go(void **state)
 	}
 	assert_int_equal(cluster_report_services(a->cluster, services, 769), -EINVAL);
 	assert_int_equal(cluster_report_services(a->cluster, services, 200), 0);
-	UNTIL(w, seen(g, "a") && seen(g, "a")->n_services == 200);
+	UNTIL(w, seen(g, "a")->n_services == 200);
 	assert_int_equal(cluster_report_services(a->cluster, services, 3), 0);
 	UNTIL(w, seen(g, "a")->n_services == 3);
 	services[0].share_pct = 101;
@@ -299,7 +303,7 @@ static void wrong_cluster_key_is_told_refused_and_counted(void **state)
 	assert_true(log_has(path, "cluster.rejected"));
 	assert_true(log_has(path, "other_group"));
 	assert_true(metric_read("meridian_cluster_rejected_total", "reason=\"other_group\"") > 0);
-	assert_null(seen(a, "m"));
+	assert_string_equal(seen(a, "m")->name, "");
 	assert_int_equal(m->view->n_members, 1);
 	log_close();
 	world_drop(w);
