@@ -240,14 +240,21 @@ static void confirm(struct swim *swim, struct member *member, bool by_tcp)
 		probe_start(swim, member, false, by_tcp);
 }
 
+/* For whoever sends it. Not signed, but who lies about it only makes us ask the accused. */
+static bool is_old_news(const struct swim *swim, const struct swim_claim *claim)
+{
+	return claim->age_s >= swim->conf->old_news_ms / MS_PER_S;
+}
+
 static void apply_suspect(struct swim *swim, const struct swim_claim *claim, struct member *member,
 			  struct member *signer)
 {
 	bool was_alive = member->state == MEMBER_ALIVE;
+	bool old_news = is_old_news(swim, claim);
 
-	if (!was_alive && mono_before(swim->now, signer->no_credit_until)) {
+	if (old_news || (!was_alive && mono_before(swim->now, signer->no_credit_until))) {
 		gossip_tell_accused(swim, member, claim);
-		count(swim, SWIM_N_CLAIMS_NO_CREDIT);
+		count(swim, old_news ? SWIM_N_CLAIMS_OLD : SWIM_N_CLAIMS_NO_CREDIT);
 		return;
 	}
 	if (!is_news(member, claim)) {
@@ -275,10 +282,9 @@ static bool death_is_believed(const struct swim *swim, const struct swim_claim *
 			      const struct member *member)
 {
 	bool is_new = member->alive_at.ns == swim->now.ns;
-	bool alone = swim_n_live(swim) <= 2;
-	bool old_news = claim->age_s >= swim->conf->old_news_ms / MS_PER_S;
+	bool old_news = is_old_news(swim, claim);
 
-	if (is_new || alone)
+	if (is_new)
 		return true;
 	return !old_news && witness_beside(member, &claim->signer);
 }
@@ -286,7 +292,7 @@ static bool death_is_believed(const struct swim *swim, const struct swim_claim *
 static void apply_dead(struct swim *swim, const struct swim_claim *claim, struct member *member,
 		       const struct member *signer)
 {
-	bool old_news = claim->age_s >= swim->conf->old_news_ms / MS_PER_S;
+	bool old_news = is_old_news(swim, claim);
 
 	if (!own_verify(swim, signer->key, claim)) {
 		count(swim, SWIM_N_CLAIMS_FORGED);

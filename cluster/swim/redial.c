@@ -22,10 +22,13 @@ void redial_set_seeds(struct swim *swim, const struct addr *seeds, size_t n)
 	}
 }
 
-/* When next, and slower each time. */
+/* When next, and slower each time. Evenly between the least and the present, so that all who were
+ * cut off at one time do not also wait at one time. */
 static mono_t back_off(struct swim *swim, uint32_t *redial_ms)
 {
-	mono_t at = jittered(swim, *redial_ms);
+	uint32_t least_ms = swim->conf->redial_min_ms;
+	mono_t at =
+		mono_add_ms(swim->now, least_ms + rng_below(&swim->rng, *redial_ms - least_ms + 1));
 
 	*redial_ms = MIN(*redial_ms * 2, swim->conf->redial_max_ms);
 	return at;

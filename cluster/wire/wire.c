@@ -48,7 +48,7 @@ static void put_claim(const struct swim_claim *claim, Meridian__Claim *to, uint8
 	}
 	to->has_refused = claim->kind == SWIM_SUSPECT && claim->refused;
 	to->refused = to->has_refused;
-	to->has_age_s = claim->age_s != 0 && (claim->kind == SWIM_DEAD || claim->kind == SWIM_LEFT);
+	to->has_age_s = claim->age_s != 0 && claim->kind != SWIM_ALIVE;
 	to->age_s = claim->age_s;
 	if (claim->kind != SWIM_ALIVE)
 		return;
@@ -185,7 +185,7 @@ static int get_claim(const Meridian__Claim *from, struct swim_claim *claim)
 	claim->refused = claim->kind == SWIM_SUSPECT && from->has_refused && from->refused;
 	if (claim->kind == SWIM_ALIVE)
 		return get_alive(from, claim);
-	if (claim->kind != SWIM_SUSPECT && from->has_age_s)
+	if (from->has_age_s)
 		claim->age_s = from->age_s;
 	return WIRE_OK;
 }

@@ -264,7 +264,8 @@ static void end_faults(struct world *world)
 
 		if (host->unplugged)
 			world_replug(world, i);
-		if (!host->running && rng_below(&world->rng, 2))
+		/* Nobody finds a group whose seeds are all gone. */
+		if (!host->running && (i < world->n_seeds || rng_below(&world->rng, 2)))
 			world_start(world, i, host->top_incarnation + 1);
 		else if (host->stopped)
 			world_continue(world, i);

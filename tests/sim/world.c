@@ -9,9 +9,7 @@
 #include "core/must.h"
 #include "core/obj.h"
 
-struct life {
-	const struct swim_env *env;
-};
+enum { FALL_BACK_MS = 20000 };
 
 static const struct swim_env **envs_of(struct world *world)
 {
@@ -270,7 +268,8 @@ static void fall_back(struct world *world, size_t i)
 	struct host *host = &world->hosts[i];
 
 	end_life(world, i);
-	begin_life(world, i, host->top_incarnation);
+	host->troubled_at = world->now;
+	begin_life(world, i, host->disk_incarnation);
 	look_for_seeds(world, i);
 }
 
@@ -309,7 +308,7 @@ void world_run(struct world *world, int64_t ms)
 		arrive(world, &coming);
 	}
 	world->now = until;
-	if (world->breakage == BREAK_STORE && rng_below(&world->rng, 8) == 0 &&
-	    world->hosts[0].running && !world->hosts[0].stopped)
+	if (world->breakage == BREAK_STORE && world->violated == KEPT &&
+	    mono_diff_ms(world->now, world->hosts[0].troubled_at) > FALL_BACK_MS)
 		fall_back(world, 0);
 }
