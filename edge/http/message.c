@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * message: the fields of a head, and the words of HTTP that have a number: names, methods,
+ * statuses.
+ */
+#include "edge/http/message.h"
+
+#include "core/error.h"
+#include "core/obj.h"
+
+/* Enough for what browsers and common servers send; more grows in the arena. */
+enum { USUAL_FIELDS = 24 };
+
+struct word {
+	const char *text;
+	uint8_t len;
+};
+#define WORD(literal)                                                                              \
+	{                                                                                          \
+		(literal), sizeof(literal) - 1                                                     \
+	}
+
+/* clang-format off */
+static const struct word names[HTTP_N_NAMES] = {
+	[HTTP_NAME_OTHER] = WORD(""),
+#define X(ID, text) [HTTP_NAME_##ID] = WORD(text),
+#include "edge/http/names.def"
+#undef X
+};
+
+static const struct word methods[] = {
+	[HTTP_METHOD_OTHER]   = WORD(""),
+	[HTTP_METHOD_GET]     = WORD("GET"),
+	[HTTP_METHOD_HEAD]    = WORD("HEAD"),
+	[HTTP_METHOD_POST]    = WORD("POST"),
+	[HTTP_METHOD_PUT]     = WORD("PUT"),
+	[HTTP_METHOD_DELETE]  = WORD("DELETE"),
+	[HTTP_METHOD_OPTIONS] = WORD("OPTIONS"),
+	[HTTP_METHOD_PATCH]   = WORD("PATCH"),
+	[HTTP_METHOD_TRACE]   = WORD("TRACE"),
+	[HTTP_METHOD_CONNECT] = WORD("CONNECT"),
+};
+
+/* The registry of RFC 9110 16.2.1, as far as it is in use. */
+static const struct {
+	uint16_t status;
+	struct word reason;
+} reasons[] = {
+	{ 200, WORD("OK") },
+	{ 304, WORD("Not Modified") },
+	{ 404, WORD("Not Found") },
+	{ 302, WORD("Found") },
+	{ 301, WORD("Moved Permanently") },
+	{ 206, WORD("Partial Content") },
+	{ 204, WORD("No Content") },
+	{ 201, WORD("Created") },
+	{ 100, WORD("Continue") },
+	{ 101, WORD("Switching Protocols") },
+	{ 102, WORD("Processing") },
+	{ 103, WORD("Early Hints") },
+	{ 202, WORD("Accepted") },
+	{ 203, WORD("Non-Authoritative Information") },
+	{ 205, WORD("Reset Content") },
+	{ 207, WORD("Multi-Status") },
+	{ 208, WORD("Already Reported") },
+	{ 226, WORD("IM Used") },
+	{ 300, WORD("Multiple Choices") },
+	{ 303, WORD("See Other") },
+	{ 305, WORD("Use Proxy") },
+	{ 307, WORD("Temporary Redirect") },
+	{ 308, WORD("Permanent Redirect") },
+	{ 400, WORD("Bad Request") },
+	{ 401, WORD("Unauthorized") },
+	{ 402, WORD("Payment Required") },
+	{ 403, WORD("Forbidden") },
+	{ 405, WORD("Method Not Allowed") },
+	{ 406, WORD("Not Acceptable") },
+	{ 407, WORD("Proxy Authentication Required") },
+	{ 408, WORD("Request Timeout") },
+	{ 409, WORD("Conflict") },
+	{ 410, WORD("Gone") },
+	{ 411, WORD("Length Required") },
+	{ 412, WORD("Precondition Failed") },
+	{ 413, WORD("Content Too Large") },
+	{ 414, WORD("URI Too Long") },
+	{ 415, WORD("Unsupported Media Type") },
+	{ 416, WORD("Range Not Satisfiable") },
+	{ 417, WORD("Expectation Failed") },
+	{ 421, WORD("Misdirected Request") },
+	{ 422, WORD("Unprocessable Content") },
+	{ 423, WORD("Locked") },
+	{ 424, WORD("Failed Dependency") },
+	{ 425, WORD("Too Early") },
+	{ 426, WORD("Upgrade Required") },
+	{ 428, WORD("Precondition Required") },
+	{ 429, WORD("Too Many Requests") },
+	{ 431, WORD("Request Header Fields Too Large") },
+	{ 451, WORD("Unavailable For Legal Reasons") },
+	{ 500, WORD("Internal Server Error") },
+	{ 501, WORD("Not Implemented") },
+	{ 502, WORD("Bad Gateway") },
+	{ 503, WORD("Service Unavailable") },
+	{ 504, WORD("Gateway Timeout") },
+	{ 505, WORD("HTTP Version Not Supported") },
+	{ 506, WORD("Variant Also Negotiates") },
+	{ 507, WORD("Insufficient Storage") },
+	{ 508, WORD("Loop Detected") },
+	{ 511, WORD("Network Authentication Required") },
+};
+/* clang-format on */
+
+static struct span word_span(const struct word *word)
+{
+	return span_of(word->text, word->len);
+}
+
+int http_head_init(struct http_head *head, struct arena *arena)
+{
+	struct http_field *fields = arena_take(arena, USUAL_FIELDS * sizeof(*fields));
+
+	if (!fields)
+		return err_new(-ENOBUFS);
+	*head = (struct http_head){ .arena = arena, .fields = fields, .max_fields = USUAL_FIELDS };
+	return 0;
+}
+
+const struct http_field *http_head_find(const struct http_head *head, enum http_name id)
+{
+	MUST(id != HTTP_NAME_OTHER);
+	for (size_t i = 0; i < head->n_fields; i++) {
+		if (head->fields[i].id == id)
+			return &head->fields[i];
+	}
+	return NULL;
+}
+
+static int head_grow(struct http_head *head)
+{
+	uint16_t room = (uint16_t)MIN(2 * head->max_fields, (int)HTTP_MAX_FIELDS);
+
+	if (room <= head->n_fields)
+		return err_new(-ENOBUFS);
+	struct http_field *fields = arena_take(head->arena, room * sizeof(*fields));
+	if (!fields)
+		return err_new(-ENOBUFS);
+	memcpy(fields, head->fields, head->n_fields * sizeof(*fields));
+	head->fields = fields;
+	head->max_fields = room;
+	return 0;
+}
+
+static int head_append(struct http_head *head, struct http_field field)
+{
+	/* Whoever adds a field vouches for it: nobody looks again before it is written. */
+	MUST_SLOW(span_find(field.value, '\r') == field.value.len &&
+		  span_find(field.value, '\n') == field.value.len);
+	if (head->n_fields == head->max_fields) {
+		int r = head_grow(head);
+		if (r < 0)
+			return err_pass(r);
+	}
+	head->fields[head->n_fields++] = field;
+	return 0;
+}
+
+int http_head_add(struct http_head *head, enum http_name id, struct span value)
+{
+	MUST(id != HTTP_NAME_OTHER);
+	return head_append(head, (struct http_field){ http_name_text(id), value, (uint16_t)id });
+}
+
+int http_head_add_other(struct http_head *head, struct span name, struct span value)
+{
+	return head_append(head,
+			   (struct http_field){ name, value, (uint16_t)http_name_lookup(name) });
+}
+
+/* Removes those of `id`, or of `name` when id is HTTP_NAME_OTHER. */
+static void head_remove(struct http_head *head, enum http_name id, struct span name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < head->n_fields; i++) {
+		const struct http_field *field = &head->fields[i];
+		bool goes =
+			field->id == id && (id != HTTP_NAME_OTHER || span_ieq(field->name, name));
+		if (!goes)
+			head->fields[n++] = *field;
+	}
+	head->n_fields = (uint16_t)n;
+}
+
+void http_head_remove(struct http_head *head, enum http_name id)
+{
+	MUST(id != HTTP_NAME_OTHER);
+	head_remove(head, id, SPAN_NONE);
+}
+
+void http_head_remove_other(struct http_head *head, struct span name)
+{
+	head_remove(head, http_name_lookup(name), name);
+}
+
+int http_head_set(struct http_head *head, enum http_name id, struct span value)
+{
+	http_head_remove(head, id);
+	return http_head_add(head, id, value);
+}
+
+enum http_name http_name_lookup(struct span name)
+{
+	for (unsigned id = 1; id < HTTP_N_NAMES; id++) {
+		if (names[id].len == name.len && span_ieq(word_span(&names[id]), name))
+			return (enum http_name)id;
+	}
+	return HTTP_NAME_OTHER;
+}
+
+struct span http_name_text(enum http_name id)
+{
+	MUST(id < HTTP_N_NAMES);
+	return word_span(&names[id]);
+}
+
+enum http_method http_method_lookup(struct span text)
+{
+	for (size_t i = 1; i < ARRAY_LEN(methods); i++) {
+		if (span_eq(word_span(&methods[i]), text))
+			return (enum http_method)i;
+	}
+	return HTTP_METHOD_OTHER;
+}
+
+struct span http_method_text(enum http_method method)
+{
+	MUST(method < ARRAY_LEN(methods));
+	return word_span(&methods[method]);
+}
+
+struct span http_status_reason(unsigned status)
+{
+	for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+		if (reasons[i].status == status)
+			return word_span(&reasons[i].reason);
+	}
+	return span_of("", 0);
+}
+
+/* RFC 9110 9.2.1. */
+bool http_method_is_safe(enum http_method method)
+{
+	return method == HTTP_METHOD_GET || method == HTTP_METHOD_HEAD ||
+	       method == HTTP_METHOD_OPTIONS || method == HTTP_METHOD_TRACE;
+}
+
+/* RFC 9110 9.2.2. */
+bool http_method_is_idempotent(enum http_method method)
+{
+	return http_method_is_safe(method) || method == HTTP_METHOD_PUT ||
+	       method == HTTP_METHOD_DELETE;
+}
+
+/* RFC 9110 6.4.1. */
+bool http_status_has_body(unsigned status)
+{
+	return status >= 200 && status != 204 && status != 304;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * h1_in: reading. A block is taken when bytes come and given back when all of them are used; what
+ * is still referred to by slices lives on without us.
+ */
+#include "edge/http1/h1_in.h"
+
+#include "core/error.h"
+#include "core/obj.h"
+
+/* A read into less than this is not worth its system call. */
+enum { LEAST_ROOM = 2048 };
+
+void h1_in_init(struct h1_in *in, struct slab *slab)
+{
+	*in = (struct h1_in){ .slab = slab };
+}
+
+static void block_drop(struct h1_in *in)
+{
+	if (in->block)
+		block_unref(in->block);
+	in->block = NULL;
+	in->from = 0;
+}
+
+void h1_in_fini(struct h1_in *in)
+{
+	block_drop(in);
+	chain_clear(&in->body);
+}
+
+struct span h1_in_left(const struct h1_in *in)
+{
+	if (!in->block)
+		return SPAN_NONE;
+	return span_of(in->block->bytes + in->from, in->block->len - in->from);
+}
+
+void h1_in_use(struct h1_in *in, size_t n)
+{
+	if (n == 0)
+		return;
+	MUST(in->block && n <= in->block->len - in->from);
+	in->from += (uint32_t)n;
+	if (in->from == in->block->len)
+		block_drop(in);
+}
+
+bool h1_in_has_room(const struct h1_in *in)
+{
+	return !in->block || h1_in_left(in).len < BLOCK_BYTES;
+}
+
+/* The bytes that are left go to the front, of another block when slices refer to this one. */
+static int block_turn(struct h1_in *in)
+{
+	struct span left = h1_in_left(in);
+	struct block *block = in->block;
+
+	if (block->owner.n_refs > 1) {
+		block = slab_take(in->slab);
+		if (!block)
+			return err_new(-ENOMEM);
+	}
+	memmove(block->bytes, left.at, left.len);
+	if (block != in->block)
+		block_unref(in->block);
+	block->len = (uint32_t)left.len;
+	in->block = block;
+	in->from = 0;
+	return 0;
+}
+
+static int room_make(struct h1_in *in)
+{
+	if (!in->block) {
+		in->block = slab_take(in->slab);
+		in->from = 0;
+		return in->block ? 0 : err_new(-ENOMEM);
+	}
+	if (BLOCK_BYTES - in->block->len >= LEAST_ROOM || in->from == 0)
+		return 0;
+	return block_turn(in);
+}
+
+int h1_in_read(struct h1_in *in, struct conn *conn, bool *ret_more)
+{
+	size_t n;
+
+	*ret_more = false;
+	if (!h1_in_has_room(in))
+		return CONN_BLOCKED;
+	int r = room_make(in);
+	if (r < 0)
+		return err_pass(r);
+	struct block *block = in->block;
+	size_t room = BLOCK_BYTES - block->len;
+	r = conn_read(conn, block->bytes + block->len, room, &n);
+	block->len += (uint32_t)n;
+	*ret_more = n == room;
+	if (h1_in_left(in).len == 0)
+		block_drop(in);
+	return r;
+}
+
+int h1_in_decode(struct h1_in *in)
+{
+	struct span left = h1_in_left(in), data;
+	int r = H1_BODY_DATA;
+	size_t eaten;
+
+	while (r == H1_BODY_DATA && !chain_full(&in->body)) {
+		r = h1_body_next(&in->decoder, left, &eaten, &data);
+		if (data.len)
+			chain_push_block(&in->body, in->block,
+					 (uint32_t)(data.at - in->block->bytes),
+					 (uint32_t)data.len);
+		h1_in_use(in, eaten);
+		left = h1_in_left(in);
+	}
+	if (r == H1_BODY_MALFORMED)
+		return r;
+	return h1_body_ended(&in->decoder) ? H1_BODY_END : H1_BODY_MORE;
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * h1_parse: the first lines, the target's forms, and what both kinds of head have to agree with.
+ *
+ * Parsing begins when the head is whole: so there is one state to keep between two reads, the place
+ * where the search for the empty line goes on.
+ */
+#include "edge/http1/h1_parse.h"
+
+#include "core/error.h"
+#include "core/obj.h"
+#include "edge/http1/h1_char.h"
+#include "edge/http1/h1_fields.h"
+#include "edge/http1/h1_host.h"
+
+enum { MAX_METHOD = 32 };
+
+/* ---- the end of a head ---- */
+
+/* One empty line before a request is tolerated (RFC 9112 2.2). What begins with no letter of a
+ * method is no HTTP: a TLS hello on a plain port need not wait for its time-out. */
+static int begin_check(struct h1_scan *scan, struct span input)
+{
+	if (input.len == scan->start)
+		return H1_NEED_MORE;
+	if (scan->start == 0 && input.at[0] == '\r') {
+		if (input.len == 1)
+			return H1_NEED_MORE;
+		if (input.at[1] != '\n')
+			return H1_MALFORMED;
+		scan->start = scan->at = scan->line = 2;
+		if (input.len == 2)
+			return H1_NEED_MORE;
+	}
+	return h1_char_is(input.at[scan->start], H1_TOKEN) ? H1_PARSED : H1_MALFORMED;
+}
+
+static int size_check(const struct h1_scan *scan, size_t len, const struct h1_limits *limits)
+{
+	if (!scan->has_line && len - scan->start > limits->max_line_bytes)
+		return H1_URI_LONG;
+	return len - scan->start > limits->max_head_bytes ? H1_HEAD_LARGE : H1_PARSED;
+}
+
+/* The LF at scan->at ends a line. */
+static int line_end(struct h1_scan *scan, struct span input, const struct h1_limits *limits)
+{
+	size_t end = scan->at + 1;
+	int r = size_check(scan, end, limits);
+
+	if (r != H1_PARSED)
+		return r;
+	/* Bare LF: RFC 9112 2.2 lets us, but whoever parses behind us may not agree. */
+	if (scan->at == scan->line || input.at[scan->at - 1] != '\r')
+		return H1_MALFORMED;
+	bool empty = scan->at == scan->line + 1;
+	scan->has_line = true;
+	scan->at = scan->line = end;
+	return empty ? H1_PARSED : H1_NEED_MORE;
+}
+
+int h1_find_end(struct h1_scan *scan, struct span input, const struct h1_limits *limits,
+		size_t *ret_len)
+{
+	int r;
+
+	MUST(scan->at <= input.len);
+	if (scan->at == scan->start) {
+		r = begin_check(scan, input);
+		if (r != H1_PARSED)
+			return r;
+	}
+	for (;;) {
+		scan->at += span_find(span_from(input, scan->at), '\n');
+		if (scan->at == input.len) {
+			r = size_check(scan, input.len, limits);
+			return r == H1_PARSED ? H1_NEED_MORE : r;
+		}
+		r = line_end(scan, input, limits);
+		if (r == H1_PARSED)
+			*ret_len = scan->at;
+		if (r != H1_NEED_MORE)
+			return r;
+	}
+}
+
+/* ---- what both first lines have ---- */
+
+/* The first line without its CRLF; *bytes goes on behind it. */
+static struct span first_line_cut(struct span *bytes)
+{
+	size_t lf = span_find(*bytes, '\n');
+
+	MUST(lf > 0 && lf < bytes->len);
+	struct span line = span_first(*bytes, lf - 1);
+	*bytes = span_from(*bytes, lf + 1);
+	return line;
+}
+
+static bool is_digit(uint8_t byte)
+{
+	return byte >= '0' && byte <= '9';
+}
+
+/* "HTTP/" DIGIT "." DIGIT (RFC 9112 2.3). A higher minor is spoken to as 1.1 (RFC 9110 2.5). */
+static int version_read(struct span text, struct http_head *head)
+{
+	if (text.len != 8 || !span_starts(text, SPAN_LIT("HTTP/")) || !is_digit(text.at[5]) ||
+	    text.at[6] != '.' || !is_digit(text.at[7]))
+		return H1_MALFORMED;
+	if (text.at[5] != '1')
+		return H1_VERSION;
+	head->version_major = 1;
+	head->version_minor = text.at[7] != '0';
+	return H1_PARSED;
+}
+
+static bool lets_keep(const struct http_head *head, const struct h1_special *special)
+{
+	return !special->close && (head->version_minor > 0 || special->keep_alive);
+}
+
+/* ---- requests ---- */
+
+/* method SP target SP version, one space each (RFC 9112 3). */
+static int request_line_read(struct span line, struct http_head *head)
+{
+	size_t first = span_find(line, ' ');
+	struct span rest = span_from(line, first + 1);
+	size_t second = span_find(rest, ' ');
+
+	head->method_text = span_first(line, first);
+	head->target = span_first(rest, second);
+	if (first == line.len || second == rest.len || !h1_is_token(head->method_text) ||
+	    head->method_text.len > MAX_METHOD)
+		return H1_MALFORMED;
+	/* Before the target: of HTTP/2's preface the version is what is wrong. */
+	int r = version_read(span_from(rest, second + 1), head);
+	if (r != H1_PARSED)
+		return r;
+	if (head->target.len == 0 || !h1_all(head->target, H1_TARGET))
+		return H1_MALFORMED;
+	head->method = http_method_lookup(head->method_text);
+	/* CONNECT is for tunnels, and this is none (RFC 9110 9.3.6); its authority-form is not
+	 * looked at. */
+	return head->method == HTTP_METHOD_CONNECT ? H1_METHOD_REFUSED : H1_PARSED;
+}
+
+/* Behind "http://authority": a path, a query, or nothing. */
+static int absolute_rest(struct span rest, struct arena *arena, struct http_head *head)
+{
+	if (rest.len == 0) {
+		/* RFC 9112 3.2.4: the asterisk of the server behind. */
+		head->target = head->method == HTTP_METHOD_OPTIONS ? SPAN_LIT("*") : SPAN_LIT("/");
+		return H1_PARSED;
+	}
+	head->target = rest;
+	if (rest.at[0] == '/')
+		return H1_PARSED;
+	uint8_t *at = arena_take_bytes(arena, rest.len + 1);
+	if (!at)
+		return err_new(-ENOBUFS);
+	at[0] = '/';
+	memcpy(at + 1, rest.at, rest.len);
+	head->target = span_of(at, rest.len + 1);
+	return H1_PARSED;
+}
+
+static size_t scheme_len(struct span target)
+{
+	if (span_ieq(span_first(target, 7), SPAN_LIT("http://")))
+		return 7;
+	return span_ieq(span_first(target, 8), SPAN_LIT("https://")) ? 8 : 0;
+}
+
+/* RFC 9112 3.2.2. An authority that is not what Host says is refused: two readers could choose two
+ * servers. */
+static int absolute_form(struct http_head *head, const struct h1_host *host, struct arena *arena)
+{
+	struct h1_host target_host;
+	size_t scheme = scheme_len(head->target);
+	struct span rest = span_from(head->target, scheme);
+	size_t end = 0;
+
+	if (scheme == 0)
+		return H1_MALFORMED;
+	while (end < rest.len && rest.at[end] != '/' && rest.at[end] != '?')
+		end++;
+	int r = h1_host_parse(span_first(rest, end), arena, &target_host);
+	if (r != H1_HOST_OK)
+		return r < 0 ? err_pass(r) : H1_MALFORMED;
+	struct span scheme_text = span_first(head->target, scheme - 3);
+	if (host->host.len && !h1_host_same(host, &target_host, scheme_text))
+		return H1_MALFORMED;
+	if (!host->host.len) { /* HTTP/1.0 without Host */
+		head->authority = target_host.authority;
+		head->host = target_host.host;
+	}
+	return absolute_rest(span_from(rest, end), arena, head);
+}
+
+/* RFC 9112 3.2. */
+static int target_read(struct http_head *head, const struct h1_host *host, struct arena *arena)
+{
+	int r = H1_PARSED;
+
+	if (span_eq(head->target, SPAN_LIT("*")))
+		r = head->method == HTTP_METHOD_OPTIONS ? H1_PARSED : H1_MALFORMED;
+	else if (head->target.at[0] != '/')
+		r = absolute_form(head, host, arena);
+	if (r != H1_PARSED)
+		return r < 0 ? err_pass(r) : r;
+	size_t mark = span_find(head->target, '?');
+	head->path = span_first(head->target, mark);
+	head->query = span_from(head->target, mark + 1);
+	return H1_PARSED;
+}
+
+/* RFC 9112 3.2: one Host, not more, not less; in HTTP/1.0 there may be none. */
+static int host_read(const struct h1_special *special, struct arena *arena, struct http_head *head,
+		     struct h1_host *ret_host)
+{
+	*ret_host = (struct h1_host){ 0 };
+	if (special->n_hosts == 0)
+		return head->version_minor == 0 ? H1_PARSED : H1_MALFORMED;
+	if (special->n_hosts > 1)
+		return H1_MALFORMED;
+	int r = h1_host_parse(special->host, arena, ret_host);
+	if (r != H1_HOST_OK)
+		return r < 0 ? err_pass(r) : H1_MALFORMED;
+	head->authority = ret_host->authority;
+	head->host = ret_host->host;
+	return H1_PARSED;
+}
+
+/* RFC 9110 10.1.1. */
+static int expect_read(const struct h1_special *special, struct http_head *head)
+{
+	if (special->expects_else)
+		return H1_EXPECTATION;
+	head->expects_continue = special->expects_continue && head->version_minor > 0 &&
+				 head->body != HTTP_BODY_NONE;
+	return H1_PARSED;
+}
+
+static int request_read(struct span bytes, const struct h1_limits *limits, struct arena *arena,
+			struct http_head *head, struct h1_parsed *parsed)
+{
+	struct h1_special special;
+	struct h1_host host;
+
+	int r = request_line_read(first_line_cut(&bytes), head);
+	if (r == H1_PARSED)
+		r = h1_fields_read(bytes, limits, head, &special);
+	if (r == H1_PARSED)
+		r = host_read(&special, arena, head, &host);
+	if (r == H1_PARSED)
+		r = target_read(head, &host, arena);
+	if (r == H1_PARSED)
+		r = h1_framing_read(&special, head, &parsed->chunked);
+	if (r == H1_PARSED)
+		r = expect_read(&special, head);
+	if (r != H1_PARSED)
+		return r < 0 ? err_pass(r) : r;
+	parsed->keep_alive = lets_keep(head, &special);
+	if (special.names_upgrade && head->version_minor > 0)
+		head->upgrade = special.upgrade;
+	return H1_PARSED;
+}
+
+int h1_parse_request(struct span bytes, struct span scheme, const struct h1_limits *limits,
+		     struct arena *arena, struct http_head *ret_head, struct h1_parsed *ret_parsed)
+{
+	struct http_head head;
+	struct h1_parsed parsed;
+
+	int r = http_head_init(&head, arena);
+	if (r < 0)
+		return err_pass(r);
+	head.scheme = scheme;
+	r = request_read(bytes, limits, arena, &head, &parsed);
+	if (r != H1_PARSED)
+		return r < 0 ? err_pass(r) : r;
+	*ret_head = head;
+	*ret_parsed = parsed;
+	return H1_PARSED;
+}
+
+/* ---- responses ---- */
+
+/* version SP 3DIGIT SP [reason] (RFC 9112 4). Statuses outside 100 to 599 are invalid (RFC 9110
+ * 15). */
+static int status_line_read(struct span line, struct http_head *head)
+{
+	if (line.len < 13 || line.at[8] != ' ' || line.at[12] != ' ' || !is_digit(line.at[9]) ||
+	    !is_digit(line.at[10]) || !is_digit(line.at[11]))
+		return H1_MALFORMED;
+	head->status = (uint16_t)((line.at[9] - '0') * 100 + (line.at[10] - '0') * 10 +
+				  (line.at[11] - '0'));
+	head->reason = span_from(line, 13);
+	if (head->status < 100 || head->status > 599 || !h1_all(head->reason, H1_VALUE))
+		return H1_MALFORMED;
+	return version_read(span_first(line, 8), head) == H1_PARSED ? H1_PARSED : H1_MALFORMED;
+}
+
+/* RFC 9112 6.3. Anything wrong with the framing is refused before it is known whether it would have
+ * been used. */
+static int response_body(const struct h1_special *special, enum http_method method,
+			 struct http_head *head, struct h1_parsed *parsed)
+{
+	int r = h1_framing_read(special, head, &parsed->chunked);
+
+	if (r != H1_PARSED)
+		return H1_MALFORMED;
+	if (!http_status_has_body(head->status) || method == HTTP_METHOD_HEAD) {
+		head->body = HTTP_BODY_NONE;
+		parsed->chunked = false;
+		/* Of 1xx and 204 a length must not be said on (RFC 9110 8.6). */
+		head->has_length &= head->status >= 200 && head->status != 204;
+	} else if (!parsed->chunked && !head->has_length) {
+		head->body = HTTP_BODY_UNTIL_CLOSE;
+	}
+	return H1_PARSED;
+}
+
+static int response_read(struct span bytes, enum http_method method, const struct h1_limits *limits,
+			 struct http_head *head, struct h1_parsed *parsed)
+{
+	struct h1_special special;
+
+	int r = status_line_read(first_line_cut(&bytes), head);
+	if (r == H1_PARSED)
+		r = h1_fields_read(bytes, limits, head, &special);
+	if (r == H1_PARSED)
+		r = response_body(&special, method, head, parsed);
+	if (r != H1_PARSED)
+		return r < 0 ? err_pass(r) : r;
+	if (head->status == 101)
+		return H1_MALFORMED;
+	parsed->keep_alive = lets_keep(head, &special) && head->body != HTTP_BODY_UNTIL_CLOSE;
+	return H1_PARSED;
+}
+
+int h1_parse_response(struct span bytes, enum http_method method, const struct h1_limits *limits,
+		      struct arena *arena, struct http_head *ret_head, struct h1_parsed *ret_parsed)
+{
+	struct http_head head;
+	struct h1_parsed parsed;
+
+	int r = http_head_init(&head, arena);
+	if (r < 0)
+		return err_pass(r);
+	r = response_read(bytes, method, limits, &head, &parsed);
+	if (r != H1_PARSED)
+		return r < 0 ? err_pass(r) : r;
+	*ret_head = head;
+	*ret_parsed = parsed;
+	return H1_PARSED;
+}
+
+enum close_reason h1_outcome_reason(enum h1_outcome outcome)
+{
+	switch (outcome) {
+	case H1_URI_LONG:
+		return REASON_CLIENT_URI_LONG;
+	case H1_HEAD_LARGE:
+		return REASON_CLIENT_HEAD_LARGE;
+	case H1_VERSION:
+		return REASON_CLIENT_VERSION;
+	case H1_METHOD_REFUSED:
+		return REASON_METHOD_REFUSED;
+	case H1_CODING_UNKNOWN:
+		return REASON_CODING_UNKNOWN;
+	case H1_EXPECTATION:
+		return REASON_EXPECTATION_UNKNOWN;
+	case H1_MALFORMED:
+		return REASON_CLIENT_MALFORMED;
+	case H1_PARSED:
+	case H1_NEED_MORE:
+		break;
+	}
+	UNREACHABLE();
+}

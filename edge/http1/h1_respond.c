@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * h1_respond: the responder of HTTP/1.1. It composes and remembers; what follows from it (writing,
+ * reading, calling back) is done by h1_server_run() at the end of the turn.
+ */
+#include "core/error.h"
+#include "core/obj.h"
+#include "edge/http1/h1_server_priv.h"
+#include "edge/http1/h1_write.h"
+
+static struct h1_request *request_of(struct responder *responder)
+{
+	struct h1_request *request = CONTAINER_OF(responder, struct h1_request, responder);
+
+	MUST(request->kind == H1_REQUEST_KIND && request->server);
+	return request;
+}
+
+static void run_later(struct h1_request *request)
+{
+	loop_defer(request->server->servers->maker->loop, &request->task);
+}
+
+static int send_interim(struct responder *responder, const struct http_head *head)
+{
+	struct h1_request *request = request_of(responder);
+
+	MUST(!request->head_sent);
+	/* HTTP/1.0 knows no 1xx (RFC 9110 15.2); of 100 the client shall get one, if it asked. */
+	if (request->head.version_minor == 0 || (head->status == 100 && !request->continue_due))
+		return 0;
+	if (head->status == 100)
+		request->continue_due = false;
+	h1_write_interim(&request->out, head);
+	run_later(request);
+	return h1_out_check(&request->out);
+}
+
+static int send_head(struct responder *responder, const struct http_head *head, bool end)
+{
+	struct h1_request *request = request_of(responder);
+	struct h1_server *server = request->server;
+
+	MUST(!request->head_sent);
+	request->head_sent = true;
+	/* A client that still waits for its 100 may send the body, or not (RFC 9110 10.1.1): what
+	 * comes next could be either. */
+	if (request->continue_due || server->servers->draining || server->eof)
+		request->keep = false;
+	const struct h1_answer answer = {
+		.method = request->head.method,
+		.version_minor = request->head.version_minor,
+		.keep = request->keep,
+		.date = h1_servers_date(server->servers),
+	};
+	request->keep = h1_write_response(&request->out, head, end, &answer);
+	run_later(request);
+	return h1_out_check(&request->out);
+}
+
+static int send_body(struct responder *responder, struct chain *body, bool end)
+{
+	struct h1_request *request = request_of(responder);
+
+	MUST(request->head_sent);
+	int r = h1_out_body(&request->out, body, end);
+	request->starved = !chain_empty(body);
+	run_later(request);
+	return r < 0 ? err_pass(r) : 0;
+}
+
+static void want_body(struct responder *responder)
+{
+	struct h1_request *request = request_of(responder);
+	struct h1_servers *servers = request->server->servers;
+
+	if (request->body_told || request->wants_body || request->head.body == HTTP_BODY_NONE)
+		return;
+	request->wants_body = true;
+	request->read_at =
+		mono_add_ms(loop_now(servers->maker->loop), servers->limits.body_timeout_ms);
+	if (request->continue_due && !request->head_sent && h1_in_left(&request->in).len == 0)
+		h1_out_text(&request->out, SPAN_LIT("HTTP/1.1 100 Continue\r\n\r\n"));
+	request->continue_due &= request->head_sent;
+	run_later(request);
+}
+
+static void respond_abort(struct responder *responder, enum close_reason reason)
+{
+	struct h1_request *request = request_of(responder);
+
+	(void)reason; /* the exchange has it in its log line */
+	request->exchange = NULL;
+	request->wants_body = false;
+	request->server->state = H1_SERVER_CLOSING;
+	request->server->cut = true;
+	run_later(request);
+}
+
+static struct conn *respond_conn(struct responder *responder)
+{
+	return request_of(responder)->server->conn;
+}
+
+const struct responder_ops h1_responder_ops = {
+	.send_interim = send_interim,
+	.send_head = send_head,
+	.send_body = send_body,
+	.want_body = want_body,
+	.abort = respond_abort,
+	.conn = respond_conn,
+};

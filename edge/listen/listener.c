@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * listener: accepting. A connection is ours until its handshake is done, then a protocol's.
+ *
+ * The set of certificates that a handshake began with is held until it is over: its SNI function
+ * looks into it. Without descriptors or memory we stop accepting for a moment, for the kernel would
+ * go on waking us for what we cannot take.
+ */
+#include "edge/listen/listener.h"
+
+#include <netinet/tcp.h>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "core/obj.h"
+#include "edge/report/edge_metrics.h"
+
+enum {
+	/* Of one wake-up: what is served already must not wait for all who come. */
+	MAX_ACCEPTS = 64,
+	/* How long we do without new connections when there are no descriptors. */
+	SHORTAGE_MS = 100,
+};
+
+#define LISTENER_KIND OBJ_KIND('l', 's', 't', 'n')
+
+/* One listening socket. */
+struct door {
+	struct listener *listener;
+	struct loop_io io;
+};
+
+/* A connection that is not open yet. */
+struct arrival {
+	LIST_ENTRY(arrival) link;
+	struct listener *listener;
+	struct conn *conn;      /* owned */
+	struct cert_set *certs; /* a reference; NULL: plain */
+};
+
+struct listener {
+	uint32_t kind;
+	const char *name;
+	const struct exchange_maker *maker;
+	struct listener_conf conf;
+	void (*on_empty)(void *arg);
+	void *on_empty_arg;
+	LIST_HEAD(, arrival) arrivals;
+	size_t n_arrivals;
+	struct h1_servers http1;
+	struct loop_timer shortage;
+	struct loop_task empty;
+	bool paused, draining;
+	size_t n_doors;
+	struct door doors[];
+};
+
+size_t listener_n_conns(const struct listener *listener)
+{
+	return listener->n_arrivals + h1_servers_count(&listener->http1);
+}
+
+/* A connection less. */
+static void count_down(struct listener *listener)
+{
+	metric_move(listener->maker->metrics, EDGE_METRIC_CONNECTIONS_OPEN, -1);
+	if (listener->draining && listener_n_conns(listener) == 0)
+		loop_defer(listener->maker->loop, &listener->empty);
+}
+
+static void on_closed(void *arg)
+{
+	count_down(OBJ_CAST(struct listener, arg, LISTENER_KIND));
+}
+
+static void on_empty(void *arg)
+{
+	struct listener *listener = OBJ_CAST(struct listener, arg, LISTENER_KIND);
+
+	if (listener->on_empty)
+		listener->on_empty(listener->on_empty_arg);
+}
+
+/* ---- arrivals ---- */
+
+static struct conn *arrival_end(struct arrival *arrival)
+{
+	struct conn *conn = arrival->conn;
+
+	LIST_REMOVE(arrival, link);
+	arrival->listener->n_arrivals--;
+	cert_set_unref(arrival->certs);
+	free(arrival);
+	return conn;
+}
+
+static void on_open(struct conn *conn, void *arg)
+{
+	struct arrival *arrival = arg;
+	struct listener *listener = arrival->listener;
+
+	MUST(listener->kind == LISTENER_KIND && arrival->conn == conn);
+	if (arrival->certs)
+		metric_add(listener->maker->metrics, EDGE_METRIC_TLS_HANDSHAKES, 1);
+	if (h1_server_begin(&listener->http1, arrival_end(arrival)) < 0) {
+		metric_add(listener->maker->metrics, EDGE_METRIC_CONNECTIONS_REFUSED, 1);
+		count_down(listener);
+	}
+}
+
+/* The handshake failed, or took too long. */
+static void on_failed(struct conn *conn, void *arg)
+{
+	struct arrival *arrival = arg;
+	struct listener *listener = arrival->listener;
+
+	MUST(listener->kind == LISTENER_KIND && arrival->conn == conn);
+	if (arrival->certs) {
+		metric_add(listener->maker->metrics, EDGE_METRIC_TLS_FAILURES, 1);
+		edge_metrics_ended(listener->maker->metrics, REASON_CLIENT_TLS);
+		LOG_DEBUG("listener.handshake-failed", kv_str("listener", listener->name),
+			  kv_addr("client", conn_from(conn)), kv_str("reason", conn_reason(conn)));
+	}
+	conn_close(arrival_end(arrival));
+	count_down(listener);
+}
+
+static const struct conn_events arrival_events = {
+	.on_open = on_open,
+	.on_readable = on_failed, /* not before on_open: never */
+	.on_writable = on_failed,
+	.on_deadline = on_failed,
+	.on_failed = on_failed,
+};
+
+/* fd is moved. Errors: -ENOMEM. */
+static int arrival_begin(struct listener *listener, int fd, const struct addr *from)
+{
+	struct cert_set *certs = listener->conf.certs;
+	struct tls_context *tls = certs ? cert_set_context(certs) : NULL;
+	struct arrival *arrival = calloc(1, sizeof(*arrival));
+
+	if (!arrival) {
+		close(fd);
+		return err_new(-ENOMEM);
+	}
+	arrival->listener = listener;
+	int r = conn_accept(listener->maker->loop, fd, from, tls, &arrival_events, arrival,
+			    &arrival->conn);
+	if (r < 0) {
+		free(arrival);
+		return err_pass(r);
+	}
+	if (certs) {
+		arrival->certs = cert_set_ref(certs);
+		conn_set_deadline(arrival->conn, mono_add_ms(loop_now(listener->maker->loop),
+							     listener->conf.handshake_timeout_ms));
+	}
+	LIST_INSERT_HEAD(&listener->arrivals, arrival, link);
+	listener->n_arrivals++;
+	metric_add(listener->maker->metrics, EDGE_METRIC_CONNECTIONS, 1);
+	metric_move(listener->maker->metrics, EDGE_METRIC_CONNECTIONS_OPEN, 1);
+	return 0;
+}
+
+/* ---- accepting ---- */
+
+static int doors_want(struct listener *listener, bool accept)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < listener->n_doors && r == 0; i++)
+		r = loop_io_want(&listener->doors[i].io, accept, false);
+	return r < 0 ? err_pass(r) : 0;
+}
+
+static void shortage_begin(struct listener *listener, int r)
+{
+	LOG_ERROR("listener.cannot-accept", kv_str("listener", listener->name), kv_err(r));
+	metric_add(listener->maker->metrics, EDGE_METRIC_CONNECTIONS_REFUSED, 1);
+	doors_want(listener, false);
+	loop_timer_set(&listener->shortage,
+		       mono_add_ms(loop_now(listener->maker->loop), SHORTAGE_MS));
+}
+
+static void on_shortage_over(void *arg)
+{
+	struct listener *listener = OBJ_CAST(struct listener, arg, LISTENER_KIND);
+
+	if (!listener->paused && !listener->draining && doors_want(listener, true) < 0)
+		shortage_begin(listener, -ENOMEM);
+}
+
+/* False: there is no more to accept now. */
+static bool accept_one(struct listener *listener, int listen_fd)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_storage room;
+	} sa;
+	socklen_t len = sizeof(sa);
+	int fd = accept4(listen_fd, &sa.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0) {
+		/* A client that gave up while it waited is no reason to stop (accept(2)). */
+		if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO)
+			return true;
+		if (errno != EAGAIN)
+			shortage_begin(listener, -errno);
+		return false;
+	}
+	if (listener_n_conns(listener) >= listener->conf.max_conns) {
+		metric_add(listener->maker->metrics, EDGE_METRIC_CONNECTIONS_REFUSED, 1);
+		close(fd);
+		return true;
+	}
+	const struct addr from = addr_from_sockaddr(&sa.any, len);
+	int r = arrival_begin(listener, fd, &from);
+	if (r < 0)
+		shortage_begin(listener, r);
+	return r == 0;
+}
+
+static void on_acceptable(void *arg)
+{
+	struct door *door = arg;
+	struct listener *listener = door->listener;
+
+	MUST(listener->kind == LISTENER_KIND);
+	for (int i = 0; i < MAX_ACCEPTS; i++) {
+		if (!accept_one(listener, door->io.fd))
+			return;
+	}
+}
+
+/* ---- life ---- */
+
+static void conf_set(struct listener *listener, const struct listener_conf *conf)
+{
+	struct cert_set *old = listener->conf.certs;
+
+	MUST(!conf->certs || cert_set_count(conf->certs));
+	if (conf->certs)
+		cert_set_ref(conf->certs);
+	listener->conf = *conf;
+	listener->http1.limits = conf->http1;
+	cert_set_unref(old);
+}
+
+static void listener_free(struct listener *listener)
+{
+	for (size_t i = 0; i < listener->n_doors; i++)
+		loop_io_stop(&listener->doors[i].io);
+	loop_timer_stop(&listener->shortage);
+	loop_undefer(listener->maker->loop, &listener->empty);
+	h1_servers_fini(&listener->http1);
+	cert_set_unref(listener->conf.certs);
+	OBJ_FREE(listener);
+}
+
+static void door_init(struct listener *listener, size_t i, int fd)
+{
+	struct door *door = &listener->doors[i];
+	const int on = 1;
+
+	door->listener = listener;
+	loop_io_init(&door->io, listener->maker->loop, fd, on_acceptable, NULL, door);
+	/* What is accepted inherits it: a system call less for each. Unix sockets have none. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+int listener_open(const struct listener_setup *setup, const struct listener_conf *conf,
+		  struct listener **ret_listener)
+{
+	MUST(setup->n_fds <= LISTENER_MAX_FDS);
+	struct listener *listener =
+		calloc(1, sizeof(*listener) + setup->n_fds * sizeof(struct door));
+	if (!listener)
+		return err_new(-ENOMEM);
+	listener->kind = LISTENER_KIND;
+	listener->name = setup->name;
+	listener->maker = setup->maker;
+	listener->on_empty = setup->on_empty;
+	listener->on_empty_arg = setup->on_empty_arg;
+	listener->empty = (struct loop_task){ .fn = on_empty, .arg = listener };
+	LIST_INIT(&listener->arrivals);
+	loop_timer_init(&listener->shortage, setup->maker->loop, on_shortage_over, listener);
+	h1_servers_init(&listener->http1, setup->maker, &conf->http1);
+	listener->http1.on_closed = on_closed;
+	listener->http1.on_closed_arg = listener;
+	conf_set(listener, conf);
+	listener->n_doors = setup->n_fds;
+	for (size_t i = 0; i < setup->n_fds; i++)
+		door_init(listener, i, setup->fds[i]);
+	int r = doors_want(listener, true);
+	if (r < 0) {
+		listener_free(listener);
+		return err_pass(r);
+	}
+	*ret_listener = listener;
+	return 0;
+}
+
+void listener_update(struct listener *listener, const struct listener_conf *conf)
+{
+	MUST(listener->kind == LISTENER_KIND);
+	conf_set(listener, conf);
+}
+
+void listener_pause(struct listener *listener)
+{
+	MUST(listener->kind == LISTENER_KIND);
+	listener->paused = true;
+	doors_want(listener, false);
+}
+
+int listener_resume(struct listener *listener)
+{
+	MUST(listener->kind == LISTENER_KIND && !listener->draining);
+	listener->paused = false;
+	int r = doors_want(listener, true);
+	return r < 0 ? err_pass(r) : 0;
+}
+
+void listener_drain(struct listener *listener)
+{
+	MUST(listener->kind == LISTENER_KIND);
+	if (listener->draining)
+		return;
+	/* They stand in the kernel's queue and believe that they are connected. */
+	for (size_t i = 0; i < listener->n_doors; i++)
+		on_acceptable(&listener->doors[i]);
+	listener->draining = true;
+	loop_timer_stop(&listener->shortage);
+	doors_want(listener, false);
+	h1_servers_drain(&listener->http1);
+	if (listener_n_conns(listener) == 0)
+		loop_defer(listener->maker->loop, &listener->empty);
+}
+
+void listener_close(struct listener *listener)
+{
+	struct arrival *arrival, *next;
+
+	if (!listener)
+		return;
+	MUST(listener->kind == LISTENER_KIND);
+	metric_move(listener->maker->metrics, EDGE_METRIC_CONNECTIONS_OPEN,
+		    -(int64_t)listener_n_conns(listener));
+	LIST_FOREACH_SAFE (arrival, &listener->arrivals, link, next)
+		conn_close(arrival_end(arrival));
+	h1_servers_close(&listener->http1, REASON_SHUTDOWN);
+	listener_free(listener);
+}
