@@ -41,7 +41,7 @@ static enum health_state health_of(const struct service_conf *service,
 		return HEALTH_UP; /* it answers by itself */
 	if (share_pct == 0)
 		return HEALTH_DOWN;
-	if (share->n_unknown == share->n_origins)
+	if (share->n_pending == share->n_origins)
 		return HEALTH_UNKNOWN;
 	return share_pct < service->degraded_below_pct ? HEALTH_DEGRADED : HEALTH_UP;
 }

@@ -141,7 +141,7 @@ static enum exchange_step step_fetch(struct exchange *x)
 		.events = &exchange_fetch_events,
 		.subscriber = x,
 	};
-	r = fetch_start(&setup, &x->fetch);
+	r = fetch_begin(&setup, &x->fetch);
 	if (r < 0)
 		exchange_refuse(x, REASON_MEMORY);
 	return STEP_WAIT;

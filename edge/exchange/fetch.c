@@ -407,7 +407,7 @@ static const struct response_events response_events = {
 /* ---- the door ----------------------------------------------------------------------------------
  */
 
-int fetch_start(const struct fetch_setup *setup, struct fetch **ret_fetch)
+int fetch_begin(const struct fetch_setup *setup, struct fetch **ret_fetch)
 {
 	struct fetch *fetch = fetch_new(setup->env);
 

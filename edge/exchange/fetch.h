@@ -55,7 +55,7 @@ struct fetch_setup {
 };
 
 /* Begins; one reference is the caller's, for fetch_leave(). Errors: -ENOMEM. */
-int fetch_start(const struct fetch_setup *setup, struct fetch **ret_fetch);
+int fetch_begin(const struct fetch_setup *setup, struct fetch **ret_fetch);
 /* The subscriber is not called any more, and its reference is given back. A fetch that nobody wants
  * ends. NULL is fine. */
 void fetch_leave(struct fetch *fetch);

@@ -59,8 +59,8 @@ void origin_share_add(struct origin_share *share, const struct origin_pool_fact 
 	for (size_t i = 0; i < pool->n_origins; i++) {
 		const struct origin_fact *fact = &pool->origins[i];
 		share->weight += fact->weight;
-		if (fact->state == ORIGIN_UNKNOWN)
-			share->n_unknown++;
+		if (pool->checked && fact->state == ORIGIN_UNKNOWN)
+			share->n_pending++;
 		if (!origin_usable(fact))
 			continue;
 		share->n_up++;

@@ -26,6 +26,7 @@ struct origin_pool_fact {
 	size_t n_origins;
 	uint32_t n_servers_unresolved; /* configured, and no address is known */
 	uint32_t unresolved_weight;
+	bool checked; /* its origins' health is asked for: unknown means not yet */
 };
 
 struct origin_view {
@@ -52,7 +53,8 @@ static inline bool origin_usable(const struct origin_fact *fact)
 
 /* How much of some pools' capacity works. */
 struct origin_share {
-	uint32_t n_origins, n_up, n_unknown;
+	uint32_t n_origins, n_up;
+	uint32_t n_pending; /* will be checked, and were not yet */
 	uint64_t weight, weight_up;
 };
 void origin_share_add(struct origin_share *share, const struct origin_pool_fact *pool);

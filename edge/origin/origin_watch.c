@@ -18,7 +18,7 @@
 struct endpoint {
 	uint64_t id;
 	struct addr addr;
-	struct probe *probe; /* owned; NULL: the pool has no check */
+	struct origin_probe *probe; /* owned; NULL: the pool has no check */
 };
 
 struct server {
@@ -98,7 +98,7 @@ static size_t addrs_before(const struct server *server, struct addr *addrs)
 static int endpoint_start(struct server *server, struct endpoint *endpoint)
 {
 	struct origin_watch *watch = server->watch;
-	const struct probe_setup setup = {
+	const struct origin_probe_setup setup = {
 		.loop = watch->setup.loop,
 		.fetcher = watch->fetcher,
 		.rng = &watch->rng,
@@ -112,7 +112,7 @@ static int endpoint_start(struct server *server, struct endpoint *endpoint)
 
 	if (!server->pool->health_check.set)
 		return 0;
-	return err_pass(probe_start(&setup, &endpoint->probe));
+	return err_pass(origin_probe_start(&setup, &endpoint->probe));
 }
 
 /* The endpoint of that address, taken out of the server; an empty one when there is none. */
@@ -131,7 +131,7 @@ static struct endpoint endpoint_take(struct server *server, const struct addr *a
 static void endpoints_stop(struct server *server)
 {
 	for (size_t i = 0; i < server->n_endpoints; i++)
-		probe_stop(server->endpoints[i].probe);
+		origin_probe_stop(server->endpoints[i].probe);
 	server->n_endpoints = 0;
 }
 
@@ -273,15 +273,15 @@ static const char *view_str(struct origin_view *view, const char *s)
 static int fact_fill(struct origin_view *view, struct origin_fact *fact,
 		     const struct server *server, const struct endpoint *endpoint)
 {
-	const struct probe *probe = endpoint->probe;
+	const struct origin_probe *probe = endpoint->probe;
 
 	*fact = (struct origin_fact){
 		.id = endpoint->id,
 		.server = view_str(view, server->conf->address),
 		.addr = endpoint->addr,
 		.weight = server->conf->weight,
-		.state = probe ? probe_health(probe).state : ORIGIN_UNKNOWN,
-		.reason = view_str(view, probe ? probe_reason(probe) : ""),
+		.state = probe ? origin_probe_health(probe).state : ORIGIN_UNKNOWN,
+		.reason = view_str(view, probe ? origin_probe_reason(probe) : ""),
 	};
 	return fact->server && fact->reason ? 0 : err_new(-ENOMEM);
 }
@@ -303,6 +303,7 @@ static int pool_fill(const struct origin_watch *watch, const struct pool_conf *p
 	size_t n_max = pool_endpoints(watch, pool);
 
 	ret_pool->name = view_str(view, pool->name);
+	ret_pool->checked = pool->health_check.set;
 	ret_pool->origins = arena_take(&view->arena, (n_max + 1) * sizeof(*ret_pool->origins));
 	if (!ret_pool->name || !ret_pool->origins)
 		return err_new(-ENOMEM);

@@ -10,20 +10,20 @@
 #include "core/log.h"
 #include "core/obj.h"
 
-#define PROBE_KIND OBJ_KIND('p', 'r', 'o', 'b')
+#define ORIGIN_PROBE_KIND OBJ_KIND('p', 'r', 'o', 'b')
 
 enum { MAX_BODY_BYTES = 1 << 20, REASON_BYTES = 96, URL_BYTES = 2048 };
 
-struct probe {
+struct origin_probe {
 	uint32_t kind;
-	struct probe_setup setup;
+	struct origin_probe_setup setup;
 	struct health health;
 	struct loop_timer timer;
 	struct http_fetch *fetch; /* under way; NULL between checks */
 	char reason[REASON_BYTES];
 };
 
-bool probe_status_ok(const struct http_check_conf *check, long status)
+bool origin_probe_status_ok(const struct http_check_conf *check, long status)
 {
 	if (check->n_expect == 0)
 		return status >= 200 && status <= 399;
@@ -34,19 +34,19 @@ bool probe_status_ok(const struct http_check_conf *check, long status)
 	return false;
 }
 
-int64_t probe_delay_ms(struct rng *rng, int64_t interval_ms)
+int64_t origin_probe_delay_ms(struct rng *rng, int64_t interval_ms)
 {
 	int64_t tenth_ms = interval_ms / 10;
 
 	return interval_ms - tenth_ms + (int64_t)rng_below(rng, (uint64_t)(2 * tenth_ms + 1));
 }
 
-static void schedule(struct probe *probe, int64_t delay_ms)
+static void schedule(struct origin_probe *probe, int64_t delay_ms)
 {
 	loop_timer_set(&probe->timer, mono_add_ms(loop_now(probe->setup.loop), delay_ms));
 }
 
-static void change_log(const struct probe *probe)
+static void change_log(const struct origin_probe *probe)
 {
 	struct log_field pool = kv_str("pool", probe->setup.pool->name);
 	struct log_field server = kv_str("server", probe->setup.server);
@@ -58,13 +58,13 @@ static void change_log(const struct probe *probe)
 		LOG_INFO("origin.up", pool, server, addr);
 }
 
-static void result(struct probe *probe, bool passed)
+static void result(struct origin_probe *probe, bool passed)
 {
 	const struct health_check_conf *check = &probe->setup.pool->health_check;
 
 	if (passed)
 		probe->reason[0] = '\0';
-	schedule(probe, probe_delay_ms(probe->setup.rng, check->interval_ms));
+	schedule(probe, origin_probe_delay_ms(probe->setup.rng, check->interval_ms));
 	if (!health_note(&probe->health, passed, check->rise, check->fall))
 		return;
 	change_log(probe);
@@ -73,9 +73,10 @@ static void result(struct probe *probe, bool passed)
 
 static void on_answer(const struct fetch_response *response, void *arg)
 {
-	struct probe *probe = OBJ_CAST(struct probe, arg, PROBE_KIND);
-	bool passed = response->r == 0 &&
-		      probe_status_ok(&probe->setup.pool->health_check.http, response->status);
+	struct origin_probe *probe = OBJ_CAST(struct origin_probe, arg, ORIGIN_PROBE_KIND);
+	bool passed =
+		response->r == 0 &&
+		origin_probe_status_ok(&probe->setup.pool->health_check.http, response->status);
 
 	probe->fetch = NULL;
 	if (response->r < 0)
@@ -85,7 +86,7 @@ static void on_answer(const struct fetch_response *response, void *arg)
 	result(probe, passed);
 }
 
-static void host_write(const struct probe *probe, char *host, size_t len)
+static void host_write(const struct origin_probe *probe, char *host, size_t len)
 {
 	const char *wanted = probe->setup.pool->health_check.http.host;
 
@@ -93,7 +94,7 @@ static void host_write(const struct probe *probe, char *host, size_t len)
 }
 
 /* With TLS the URL's host is the name that is asked for and verified. */
-static void url_write(const struct probe *probe, char *url, size_t len)
+static void url_write(const struct origin_probe *probe, char *url, size_t len)
 {
 	const struct pool_conf *pool = probe->setup.pool;
 	const char *path = pool->health_check.http.path;
@@ -108,7 +109,7 @@ static void url_write(const struct probe *probe, char *url, size_t len)
 
 static void on_timer(void *arg)
 {
-	struct probe *probe = OBJ_CAST(struct probe, arg, PROBE_KIND);
+	struct origin_probe *probe = OBJ_CAST(struct origin_probe, arg, ORIGIN_PROBE_KIND);
 	const struct pool_conf *pool = probe->setup.pool;
 	char url[URL_BYTES], host[512];
 	const char *const headers[] = { host, "User-Agent: meridian-probe", NULL };
@@ -134,9 +135,9 @@ static void on_timer(void *arg)
 	}
 }
 
-int probe_start(const struct probe_setup *setup, struct probe **ret_probe)
+int origin_probe_start(const struct origin_probe_setup *setup, struct origin_probe **ret_probe)
 {
-	struct probe *probe = OBJ_NEW(struct probe, PROBE_KIND);
+	struct origin_probe *probe = OBJ_NEW(struct origin_probe, ORIGIN_PROBE_KIND);
 	int64_t interval_ms = setup->pool->health_check.interval_ms;
 
 	if (!probe)
@@ -149,7 +150,7 @@ int probe_start(const struct probe_setup *setup, struct probe **ret_probe)
 	return 0;
 }
 
-void probe_stop(struct probe *probe)
+void origin_probe_stop(struct origin_probe *probe)
 {
 	if (!probe)
 		return;
@@ -159,12 +160,12 @@ void probe_stop(struct probe *probe)
 	OBJ_FREE(probe);
 }
 
-struct health probe_health(const struct probe *probe)
+struct health origin_probe_health(const struct origin_probe *probe)
 {
 	return probe->health;
 }
 
-const char *probe_reason(const struct probe *probe)
+const char *origin_probe_reason(const struct origin_probe *probe)
 {
 	return probe->reason;
 }

@@ -10,9 +10,9 @@
 #include "edge/origin/health.h"
 #include "edge/origin/pool_conf.h"
 
-struct probe;
+struct origin_probe;
 
-struct probe_setup {
+struct origin_probe_setup {
 	struct loop *loop;
 	struct fetcher *fetcher;
 	struct rng *rng;              /* for jitter; borrowed for the probe's life */
@@ -20,19 +20,19 @@ struct probe_setup {
 	const char *server;           /* host:port as configured; borrowed likewise */
 	struct addr addr;
 	struct health health; /* as it was known before */
-	/* The state has changed. Not called from inside probe_start(). */
+	/* The state has changed. Not called from inside origin_probe_start(). */
 	void (*on_change)(void *arg);
 	void *arg;
 };
 
 /* The first check comes within a tenth of the interval. Errors: -ENOMEM. */
-int probe_start(const struct probe_setup *setup, struct probe **ret_probe);
-void probe_stop(struct probe *probe); /* NULL is fine; frees */
-struct health probe_health(const struct probe *probe);
+int origin_probe_start(const struct origin_probe_setup *setup, struct origin_probe **ret_probe);
+void origin_probe_stop(struct origin_probe *probe); /* NULL is fine; frees */
+struct health origin_probe_health(const struct origin_probe *probe);
 /* Why the last check failed; "" when it passed, or none was made. */
-const char *probe_reason(const struct probe *probe);
+const char *origin_probe_reason(const struct origin_probe *probe);
 
 /* Does this status pass? */
-bool probe_status_ok(const struct http_check_conf *check, long status);
+bool origin_probe_status_ok(const struct http_check_conf *check, long status);
 /* Until the next check: the interval, give or take a tenth, so that edges do not ask in step. */
-int64_t probe_delay_ms(struct rng *rng, int64_t interval_ms);
+int64_t origin_probe_delay_ms(struct rng *rng, int64_t interval_ms);
