@@ -32,6 +32,7 @@ struct member {
 	uint32_t srtt_us; /* 0: not measured */
 	uint32_t redial_ms;
 	uint32_t sync_stamp;
+	uint64_t met_in_step;
 	mono_t suspect_until;   /* SUSPECT: dead then */
 	mono_t no_credit_until; /* its accusations do not count till then */
 	mono_t redial_at;       /* DEAD */

@@ -281,7 +281,7 @@ static void apply_suspect(struct swim *swim, const struct swim_claim *claim, str
 static bool death_is_believed(const struct swim *swim, const struct swim_claim *claim,
 			      const struct member *member)
 {
-	bool is_new = member->alive_at.ns == swim->now.ns;
+	bool is_new = member->met_in_step == swim->n_steps;
 	bool old_news = is_old_news(swim, claim);
 
 	if (is_new)

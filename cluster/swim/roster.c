@@ -61,9 +61,12 @@ struct member *roster_add(struct swim *swim, const struct member_id *id)
 {
 	struct member *member = members_add(&swim->members, id);
 
-	if (!member)
-		count(swim, swim->members.n_all >= SWIM_MAX_MEMBERS ? SWIM_N_MEMBERS_FULL
-								    : SWIM_N_NO_MEMORY);
+	if (member)
+		member->met_in_step = swim->n_steps;
+	else if (swim->members.n_all >= SWIM_MAX_MEMBERS)
+		count(swim, SWIM_N_MEMBERS_FULL);
+	else
+		count(swim, SWIM_N_NO_MEMORY);
 	return member;
 }
 

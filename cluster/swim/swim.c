@@ -213,6 +213,7 @@ void swim_step(struct swim *swim, mono_t now, const struct swim_event *event,
 	swim->n_sends = swim->n_changes = 0;
 	swim->view_changed = swim->incarnation_raised = swim->identity_clash = false;
 	swim->now = now;
+	swim->n_steps++;
 
 	if (!swim->started)
 		start_clocks(swim);

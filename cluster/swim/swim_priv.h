@@ -66,6 +66,7 @@ struct swim {
 	struct members members;
 	struct member *me;
 	bool started, leaving;
+	uint64_t n_steps;
 	uint64_t generation; /* of our facts */
 	uint64_t hashes[SWIM_BUCKETS];
 	uint64_t state_bytes; /* of the others' facts */

@@ -262,7 +262,8 @@ void world_leave(struct world *world, size_t i)
 	world_step(world, i, &event);
 }
 
-/* BREAK_STORE: the process runs on with the memory that it had at its start. */
+/* BREAK_STORE: the process runs on with the memory that it had at its start; check.c is not told.
+ */
 static void fall_back(struct world *world, size_t i)
 {
 	struct host *host = &world->hosts[i];
@@ -271,6 +272,13 @@ static void fall_back(struct world *world, size_t i)
 	host->troubled_at = world->now;
 	begin_life(world, i, host->disk_incarnation);
 	look_for_seeds(world, i);
+	for (uint32_t key = 0; key < N_KEYS; key++) {
+		uint64_t sequence = host->sequence[key];
+
+		host->sequence[key] = 0;
+		world_publish(world, i, key);
+		host->sequence[key] = MAX(sequence, host->sequence[key]);
+	}
 }
 
 static void arrive(struct world *world, struct coming *coming)
