@@ -17,7 +17,13 @@ struct facts_sample {
 	struct facts facts;
 };
 
-static const struct conn_events facts_sample_events;
+static inline void facts_sample_on_open(struct conn *conn, void *arg)
+{
+	(void)conn;
+	(void)arg;
+}
+
+static const struct conn_events facts_sample_events = { .on_open = facts_sample_on_open };
 
 static inline void facts_sample_make(struct facts_sample *sample)
 {
