@@ -25,7 +25,7 @@ bool fact_same(const struct swim_fact *a, const struct swim_fact *b)
 static void fact_free(struct fact *fact)
 {
 	spread_remove(&fact->item);
-	free((void *)(uintptr_t)fact->said.bytes.at);
+	free(fact->bytes);
 	free(fact);
 }
 
@@ -112,11 +112,13 @@ int facts_put(struct facts *facts, const struct swim_fact *said, struct fact **r
 	if (r < 0)
 		return err_pass(r);
 
+	MUST(fact);
 	facts->generation = said->generation;
 	facts->n_bytes += said->bytes.len - fact->said.bytes.len;
-	free((void *)(uintptr_t)fact->said.bytes.at);
+	free(fact->bytes);
 	fact->said = *said;
-	fact->said.bytes = span_of(TAKE(bytes), said->bytes.len);
+	fact->bytes = TAKE(bytes);
+	fact->said.bytes = span_of(fact->bytes, said->bytes.len);
 	*ret_fact = fact;
 	return FACTS_NEW;
 }

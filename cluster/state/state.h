@@ -11,7 +11,8 @@
 #include "cluster/swim/spread.h"
 
 struct fact {
-	struct swim_fact said; /* said.bytes is owned */
+	struct swim_fact said; /* said.bytes is `bytes` */
+	uint8_t *bytes;        /* owned */
 	uint32_t sync_stamp;   /* cluster/swim's, as `item` */
 	struct spread_item item;
 };

@@ -139,9 +139,10 @@ static void put_uint(struct writer *w, uint64_t value, size_t n_bytes)
 
 size_t claim_signed_bytes(const struct swim_claim *claim, uint8_t at[SWIM_SIGNED_CLAIM_MAX])
 {
-	struct writer w = { .at = at, .max = SWIM_SIGNED_CLAIM_MAX };
+	static const char what[] = "meridian claim 1";
+	struct writer w = { .at = at, .len = sizeof(what) - 1, .max = SWIM_SIGNED_CLAIM_MAX };
 
-	put(&w, SPAN_LIT("meridian claim 1"));
+	memcpy(at, what, sizeof(what) - 1);
 	put_uint(&w, claim->kind, 1);
 	put(&w, span_of(claim->subject.bytes, MEMBER_ID_BYTES));
 	put_uint(&w, claim->incarnation, 8);
@@ -163,9 +164,10 @@ size_t claim_signed_bytes(const struct swim_claim *claim, uint8_t at[SWIM_SIGNED
 
 size_t fact_signed_bytes(const struct swim_fact *fact, uint8_t at[SWIM_SIGNED_FACT_MAX])
 {
-	struct writer w = { .at = at, .max = SWIM_SIGNED_FACT_MAX };
+	static const char what[] = "meridian fact 1";
+	struct writer w = { .at = at, .len = sizeof(what) - 1, .max = SWIM_SIGNED_FACT_MAX };
 
-	put(&w, SPAN_LIT("meridian fact 1"));
+	memcpy(at, what, sizeof(what) - 1);
 	put(&w, span_of(fact->owner.bytes, MEMBER_ID_BYTES));
 	put_uint(&w, fact->key, 4);
 	put_uint(&w, fact->generation, 8);

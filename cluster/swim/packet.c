@@ -126,7 +126,7 @@ void packet_send(struct packet *packet, const struct member_id *to, const struct
 		count(swim, SWIM_N_NO_MEMORY);
 		return;
 	}
-	MUST(packet->used_bytes <= packet->max_bytes);
+	MUST(addr && packet->used_bytes <= packet->max_bytes);
 	packet->send.to_known = to != NULL;
 	if (to)
 		packet->send.to = *to;

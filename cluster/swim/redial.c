@@ -27,8 +27,8 @@ void redial_set_seeds(struct swim *swim, const struct addr *seeds, size_t n)
 static mono_t back_off(struct swim *swim, uint32_t *redial_ms)
 {
 	uint32_t least_ms = swim->conf->redial_min_ms;
-	mono_t at =
-		mono_add_ms(swim->now, least_ms + rng_below(&swim->rng, *redial_ms - least_ms + 1));
+	uint32_t more_ms = (uint32_t)rng_below(&swim->rng, *redial_ms - least_ms + 1);
+	mono_t at = mono_add_ms(swim->now, (int64_t)least_ms + more_ms);
 
 	*redial_ms = MIN(*redial_ms * 2, swim->conf->redial_max_ms);
 	return at;
@@ -86,7 +86,8 @@ static mono_t run_seed(struct swim *swim, struct seed *seed)
 {
 	bool alone = swim->members.n_live == 0;
 
-	if (alone && mono_diff_ms(seed->redial_at, swim->now) > 2 * swim->conf->join_retry_ms)
+	if (alone &&
+	    mono_diff_ms(seed->redial_at, swim->now) > 2 * (int64_t)swim->conf->join_retry_ms)
 		seed->redial_at = jittered(swim, swim->conf->join_retry_ms);
 	if (!due(swim, seed->redial_at))
 		return seed->redial_at;

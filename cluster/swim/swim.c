@@ -11,12 +11,12 @@
 
 /* clang-format off */
 static const char *const counter_words[] = {
-#define X(name, word, help) [SWIM_N_##name] = word,
+#define X(name, word, help) [SWIM_N_##name] = (word),
 #include "cluster/swim/counters.def"
 #undef X
 };
 static const char *const counter_helps[] = {
-#define X(name, word, help) [SWIM_N_##name] = help,
+#define X(name, word, help) [SWIM_N_##name] = (help),
 #include "cluster/swim/counters.def"
 #undef X
 };
@@ -182,8 +182,10 @@ static void start_clocks(struct swim *swim)
 {
 	const struct swim_conf *conf = swim->conf;
 
-	swim->probe_at = mono_add_ms(swim->now, rng_below(&swim->rng, conf->probe_period_ms));
-	swim->sync_at = mono_add_ms(swim->now, rng_below(&swim->rng, conf->sync_period_ms));
+	swim->probe_at =
+		mono_add_ms(swim->now, (int64_t)rng_below(&swim->rng, conf->probe_period_ms));
+	swim->sync_at =
+		mono_add_ms(swim->now, (int64_t)rng_below(&swim->rng, conf->sync_period_ms));
 	swim->gossip_at = swim->want_sync_at = swim->redial_at = swim->now;
 	swim->sweep_at = mono_add_ms(swim->now, SWEEP_PERIOD_MS);
 	swim->clash_at = mono_add_ms(swim->now, -CLASH_MEMORY_MS);

@@ -35,7 +35,7 @@ const struct swim_conf swim_conf_region = {
 	.redial_max_ms = 60000,
 	.redial_spacing_ms = 1000,
 	.tombstone_s = 48 * 3600,
-	.max_state_bytes = 64 * 1024 * 1024,
+	.max_state_bytes = UINT64_C(64) * 1024 * 1024,
 };
 
 const struct swim_conf swim_conf_wan = {
@@ -64,7 +64,7 @@ const struct swim_conf swim_conf_wan = {
 	.redial_max_ms = 60000,
 	.redial_spacing_ms = 1000,
 	.tombstone_s = 48 * 3600,
-	.max_state_bytes = 64 * 1024 * 1024,
+	.max_state_bytes = UINT64_C(64) * 1024 * 1024,
 };
 
 const char *swim_conf_wrong(const struct swim_conf *conf)

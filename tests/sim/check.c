@@ -56,8 +56,11 @@ static void check_change(struct world *world, size_t observer, const struct swim
 		printf("%9.3f host %zu: host %zu %s -> %s\n", (double)world->now.ns / 1e9 - 1000,
 		       observer, subject, change->is_new ? "new" : member_state_name(change->from),
 		       member_state_name(change->to));
-	if (change->to == MEMBER_DEAD && world->lossless &&
-	    at_peace(world, &world->hosts[subject]) && at_peace(world, &world->hosts[observer]))
+	if (change->to != MEMBER_DEAD || !at_peace(world, &world->hosts[subject]) ||
+	    !at_peace(world, &world->hosts[observer]))
+		return;
+	world->n_false_deaths++;
+	if (world->lossless)
 		violate(world, FALSE_DEATH, "host %zu holds host %zu for dead", observer, subject);
 }
 

@@ -76,6 +76,20 @@ static size_t padded(size_t len)
 	return (len + 7) & ~(size_t)7;
 }
 
+/* A copy is one piece of memory: the message, then its claims, its facts, and their bytes. */
+static struct swim_claim *claims_of(struct swim_message *copy)
+{
+	return (void *)((uint8_t *)copy + padded(sizeof(*copy)));
+}
+
+static struct swim_fact *facts_of(struct swim_message *copy)
+{
+	const struct swim_claim *claims = copy->claims;
+	size_t offset = (size_t)((const uint8_t *)copy->facts - (const uint8_t *)claims);
+
+	return (void *)((uint8_t *)claims_of(copy) + offset);
+}
+
 struct swim_message *message_copy(const struct swim_message *message)
 {
 	size_t n_claims = message->n_claims, n_facts = message->n_facts;
@@ -133,7 +147,7 @@ static size_t host_at(const struct world *world, const struct addr *addr)
 /* The mutations that are made of a network that meddles. */
 static bool swallowed(const struct world *world, size_t to, struct swim_message *message)
 {
-	struct swim_claim *claims = (struct swim_claim *)(uintptr_t)message->claims;
+	struct swim_claim *claims = claims_of(message);
 	const struct host *host = &world->hosts[to];
 	size_t kept = 0;
 
@@ -155,7 +169,7 @@ static bool swallowed(const struct world *world, size_t to, struct swim_message 
 	if (world->breakage == BREAK_GOSSIP)
 		message->n_facts = 0;
 	if (world->breakage == BREAK_DISK) {
-		struct swim_fact *facts = (struct swim_fact *)(uintptr_t)message->facts;
+		struct swim_fact *facts = facts_of(message);
 
 		kept = 0;
 		for (size_t i = 0; i < message->n_facts; i++)
@@ -231,15 +245,29 @@ static void send_stream(struct world *world, size_t from, size_t to, const struc
 		deliver(world, from, to, send, delay_us);
 }
 
+/* An upper bound: what the core reckons with, in its envelope. */
+static size_t bytes_of(const struct swim_message *message)
+{
+	size_t bytes = 44 + SWIM_HEAD_BYTES;
+
+	for (size_t i = 0; i < message->n_claims; i++)
+		bytes += swim_claim_bytes(&message->claims[i]);
+	for (size_t i = 0; i < message->n_facts; i++)
+		bytes += swim_fact_bytes(&message->facts[i]);
+	return bytes;
+}
+
 void net_send(struct world *world, size_t from, const struct swim_send *send)
 {
 	size_t to = host_at(world, &send->addr);
 
 	MUST(swim_message_ok(&send->message));
-	if (send->via == SWIM_UDP)
+	if (send->via == SWIM_UDP) {
 		world->n_datagrams++;
-	else
+		world->datagram_bytes += bytes_of(&send->message);
+	} else {
 		world->n_streams++;
+	}
 	if (to == SIZE_MAX || blocked(world, from, to))
 		return;
 	if (send->via == SWIM_TCP)

@@ -112,7 +112,8 @@ static void print_samples(const struct options *options, struct samples *samples
 }
 
 struct totals {
-	uint64_t n_steps, n_datagrams, n_streams, n_violated, n_other;
+	uint64_t n_steps, n_datagrams, n_streams, n_violated, n_other, n_false_deaths, bytes;
+	int64_t host_ms;
 };
 
 static void run_seed(const struct options *options, uint64_t seed, struct samples *samples,
@@ -126,11 +127,15 @@ static void run_seed(const struct options *options, uint64_t seed, struct sample
 		world.conf = swim_conf_wan;
 	if (options->delay_ms)
 		world.max_delay_us = (uint32_t)options->delay_ms * 1000;
+	mono_t began_at = world.now;
 	options->scenario->run(&world, samples);
 
 	totals->n_steps += world.n_steps;
 	totals->n_datagrams += world.n_datagrams;
 	totals->n_streams += world.n_streams;
+	totals->n_false_deaths += world.n_false_deaths;
+	totals->bytes += world.datagram_bytes;
+	totals->host_ms += mono_diff_ms(world.now, began_at) * (int64_t)world.n_hosts;
 	if (world.violated != KEPT) {
 		const char *name = invariant_name(world.violated);
 
@@ -160,6 +165,9 @@ int main(int argc, char **argv)
 	       (unsigned long long)options.n_seeds, (unsigned long long)totals.n_violated,
 	       (unsigned long long)totals.n_steps, (unsigned long long)totals.n_datagrams,
 	       (unsigned long long)totals.n_streams);
+	printf("%llu false deaths; at most %lld bytes a second of datagrams from each member\n",
+	       (unsigned long long)totals.n_false_deaths,
+	       (long long)totals.bytes * MS_PER_S / (totals.host_ms + 1));
 	if (options.expect)
 		return totals.n_violated > 0 && totals.n_other == 0 ? 0 : 1;
 	return totals.n_violated == 0 ? 0 : 1;

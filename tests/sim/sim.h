@@ -111,7 +111,7 @@ struct world {
 	bool lossless; /* no loss so far: FALSE_DEATH is checked */
 	enum invariant violated;
 	char why[256];
-	uint64_t n_steps, n_datagrams, n_streams, datagram_bytes;
+	uint64_t n_steps, n_datagrams, n_streams, datagram_bytes, n_false_deaths;
 	bool verbose;
 };
 
