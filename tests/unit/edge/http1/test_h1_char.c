@@ -24,7 +24,8 @@ static void table_is_what_the_grammar_says(void **state)
 		uint8_t byte = (uint8_t)i;
 		bool visible = i > 0x20 && i < 0x7f;
 		/* RFC 9110 5.6.2 */
-		assert_int_equal(h1_char_is(byte, H1_TOKEN), alnum(i) || among(i, "!#$%&'*+-.^_`|~"));
+		assert_int_equal(h1_char_is(byte, H1_TOKEN),
+				 alnum(i) || among(i, "!#$%&'*+-.^_`|~"));
 		/* RFC 9110 5.5 */
 		assert_int_equal(h1_char_is(byte, H1_VALUE),
 				 visible || i == ' ' || i == '\t' || i >= 0x80);

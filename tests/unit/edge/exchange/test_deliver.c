@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Tests of edge/exchange/deliver: the way back to the client, and its back-pressure.
+ */
+#include "stage.h"
+
+static void begin_and_reach_origin(struct stage *stage)
+{
+	stage_open(stage);
+	stage_begin(stage);
+	EDGE_LOOP_UNTIL(stage->loop, stage->origin.n_begun == 1);
+}
+
+static void body_stays_with_the_origin_while_the_client_is_slow(void **state)
+{
+	struct stage stage;
+	struct chain body = { .n = 0 };
+
+	(void)state;
+	begin_and_reach_origin(&stage);
+	stage_answer(&stage, 200, false);
+	assert_int_equal(stage.origin.n_wants, 1);
+	chain_push(&body, (struct slice){ (const uint8_t *)"abcdef", 6, NULL });
+	stage.client.room = 2;
+	stage_answer_body(&stage, &body, true);
+	assert_int_equal(body.bytes, 4);
+	assert_false(stage.client.ended);
+	stage.events->on_writable(stage.exchange);
+	assert_int_equal(stage.origin.n_wants, 2);
+	stage.client.room = SIZE_MAX;
+	stage_answer_body(&stage, &body, true);
+	assert_true(stage.client.ended);
+	assert_memory_equal(stage.client.body, "abcdef", 6);
+	stage_done(&stage);
+	stage_sent(&stage);
+	assert_int_equal(metric_read("meridian_edge_response_body_bytes_total", NULL), 6);
+	stage_close(&stage);
+}
+
+static void own_answer_waits_for_a_slow_client_too(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage);
+	stage.head.path = SPAN_LIT("/hello");
+	stage.client.room = 2;
+	stage_begin(&stage);
+	EDGE_LOOP_UNTIL(stage.loop, stage.client.n_heads == 1);
+	assert_int_equal(stage.client.body_len, 2);
+	stage.client.room = SIZE_MAX;
+	stage.events->on_writable(stage.exchange);
+	assert_true(stage.client.ended);
+	assert_memory_equal(stage.client.body, "hello\n", 6);
+	stage_sent(&stage);
+	stage_close(&stage);
+}
+
+static void response_that_breaks_off_is_aborted(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	begin_and_reach_origin(&stage);
+	stage_answer(&stage, 200, false);
+	stage_fail(&stage, REASON_ORIGIN_CLOSED, false);
+	assert_int_equal(stage.client.n_aborts, 1);
+	assert_int_equal(stage.client.abort_reason, REASON_ORIGIN_CLOSED);
+	assert_int_equal(stage_ended("origin_closed"), 1);
+	stage_close(&stage);
+}
+
+static void failure_before_the_head_gets_a_page(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	begin_and_reach_origin(&stage);
+	stage_fail(&stage, REASON_ORIGIN_MALFORMED, false);
+	EDGE_LOOP_UNTIL(stage.loop, stage.client.ended);
+	assert_int_equal(stage.client.status, 502);
+	assert_memory_equal(stage.client.body, "502 Bad Gateway: ", 17);
+	stage_sent(&stage);
+	stage_close(&stage);
+}
+
+static void head_request_gets_no_page(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage);
+	stage.head.method = HTTP_METHOD_HEAD;
+	stage.head.host = SPAN_LIT("other.example");
+	stage_begin(&stage);
+	EDGE_LOOP_UNTIL(stage.loop, stage.client.ended);
+	assert_int_equal(stage.client.status, 421);
+	assert_int_equal(stage.client.body_len, 0);
+	stage_sent(&stage);
+	stage_close(&stage);
+}
+
+static void interim_responses_pass_but_for_100_and_old_clients(void **state)
+{
+	struct stage stage;
+	struct http_head interim = { .status = 103, .version_major = 1, .version_minor = 1 };
+
+	(void)state;
+	begin_and_reach_origin(&stage);
+	stage.origin.setup.events->on_interim(stage.origin.setup.fetch, &interim);
+	assert_int_equal(stage.client.n_interim, 1);
+	assert_int_equal(stage.client.interim_status, 103);
+	interim.status = 100;
+	stage.origin.setup.events->on_interim(stage.origin.setup.fetch, &interim);
+	assert_int_equal(stage.client.n_interim, 1);
+	stage.head.version_minor = 0;
+	interim.status = 103;
+	stage.origin.setup.events->on_interim(stage.origin.setup.fetch, &interim);
+	assert_int_equal(stage.client.n_interim, 1);
+	stage.events->on_gone(TAKE(stage.exchange), REASON_CLIENT_GONE);
+	stage_close(&stage);
+}
+
+static void answer_of_the_origin_after_our_own_comes_too_late(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage);
+	stage.world.total_timeout_ms = 30;
+	stage_begin(&stage);
+	EDGE_LOOP_UNTIL(stage.loop, stage.client.ended);
+	assert_int_equal(stage.client.status, 504);
+	if (stage.origin.open)
+		stage_answer(&stage, 200, true);
+	assert_int_equal(stage.client.n_heads, 1);
+	stage_sent(&stage);
+	assert_false(stage.origin.open);
+	stage_close(&stage);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(body_stays_with_the_origin_while_the_client_is_slow),
+		cmocka_unit_test(own_answer_waits_for_a_slow_client_too),
+		cmocka_unit_test(response_that_breaks_off_is_aborted),
+		cmocka_unit_test(failure_before_the_head_gets_a_page),
+		cmocka_unit_test(head_request_gets_no_page),
+		cmocka_unit_test(interim_responses_pass_but_for_100_and_old_clients),
+		cmocka_unit_test(answer_of_the_origin_after_our_own_comes_too_late),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

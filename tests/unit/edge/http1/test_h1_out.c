@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_h1_out: text and bodies on their way out.
+ */
+#include "edge/http1/h1_out.h"
+
+#include "tests/unit/edge/http1/wire.h"
+
+static struct wire wire;
+static struct h1_out out;
+static struct chain body;
+
+static int setup(void **state)
+{
+	(void)state;
+	wire_init(&wire);
+	wire_connect(&wire);
+	h1_out_init(&out, wire.slab);
+	body = (struct chain){ 0 };
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	chain_clear(&body);
+	h1_out_fini(&out);
+	conn_close(wire.conn);
+	wire_fini(&wire);
+	return 0;
+}
+
+static void expect(const char *text)
+{
+	assert_int_equal(h1_out_flush(&out, wire.conn), CONN_OK);
+	wire_look(&wire);
+	assert_string_equal(wire.got, text);
+	wire_forget(&wire);
+}
+
+static void text_that_follows_text_is_one_slice(void **state)
+{
+	(void)state;
+	h1_out_text(&out, SPAN_LIT("a: "));
+	h1_out_number(&out, 0);
+	h1_out_number(&out, UINT64_MAX);
+	assert_int_equal(out.chain.n, 1);
+	expect("a: 018446744073709551615");
+	assert_int_equal(slab_n_out(wire.slab), 0);
+}
+
+static void stream_is_framed_in_chunks(void **state)
+{
+	(void)state;
+	out.framing = HTTP_BODY_STREAM;
+	wire_push(wire.slab, &body, "hello, this is");
+	wire_push(wire.slab, &body, " it");
+	assert_int_equal(h1_out_body(&out, &body, false), 0);
+	assert_true(chain_empty(&body));
+	assert_false(out.ended);
+	expect("11\r\nhello, this is it\r\n");
+	assert_int_equal(h1_out_body(&out, &body, true), 0);
+	assert_true(out.ended);
+	expect("0\r\n\r\n");
+}
+
+static void length_must_be_kept(void **state)
+{
+	(void)state;
+	out.framing = HTTP_BODY_LENGTH;
+	out.length_left = 4;
+	wire_push(wire.slab, &body, "abcd");
+	assert_int_equal(h1_out_body(&out, &body, true), 0);
+	assert_true(out.ended);
+	expect("abcd");
+
+	h1_out_fini(&out);
+	h1_out_init(&out, wire.slab);
+	out.framing = HTTP_BODY_LENGTH;
+	out.length_left = 3;
+	wire_push(wire.slab, &body, "abcd");
+	assert_int_equal(h1_out_body(&out, &body, true), -EMSGSIZE);
+	assert_true(out.failed);
+
+	chain_clear(&body);
+	h1_out_init(&out, wire.slab);
+	out.framing = HTTP_BODY_LENGTH;
+	out.length_left = 3;
+	assert_int_equal(h1_out_body(&out, &body, true), -EMSGSIZE);
+}
+
+static void body_of_none_is_dropped(void **state)
+{
+	(void)state;
+	out.framing = HTTP_BODY_NONE;
+	wire_push(wire.slab, &body, "abcd");
+	assert_int_equal(h1_out_body(&out, &body, true), 0);
+	assert_true(out.ended && chain_empty(&body) && h1_out_empty(&out));
+}
+
+static void full_output_leaves_the_rest_with_its_giver(void **state)
+{
+	size_t sent = 0, rounds = 0;
+
+	(void)state;
+	out.framing = HTTP_BODY_STREAM;
+	wire_push_zeros(wire.slab, &body, 12 * (size_t)BLOCK_BYTES);
+	while (!out.ended) {
+		assert_int_equal(h1_out_body(&out, &body, true), 0);
+		assert_true(out.chain.bytes <= H1_OUT_MAX_BYTES + BLOCK_BYTES);
+		assert_true(out.ended || !h1_out_has_room(&out));
+		sent += out.chain.bytes;
+		while (h1_out_flush(&out, wire.conn) == CONN_BLOCKED)
+			wire_look(&wire);
+		rounds++;
+	}
+	wire_look(&wire);
+	assert_true(rounds > 1);
+	assert_int_equal(wire.n_got, sent);
+	assert_true(wire_has(&wire, "\r\n0\r\n\r\n"));
+}
+
+static void many_small_slices_do_not_overrun_the_chain(void **state)
+{
+	(void)state;
+	out.framing = HTTP_BODY_STREAM;
+	for (int i = 0; i < 20; i++) {
+		wire_push(wire.slab, &body, "a");
+		assert_int_equal(h1_out_body(&out, &body, i == 19), 0);
+		if (!chain_empty(&body))
+			break;
+	}
+	assert_false(chain_empty(&body));
+	assert_int_equal(h1_out_flush(&out, wire.conn), CONN_OK);
+	assert_int_equal(h1_out_body(&out, &body, true), 0);
+	assert_true(out.ended);
+}
+
+static void failure_sticks(void **state)
+{
+	struct slab *none;
+
+	(void)state;
+	assert_int_equal(slab_new(0, &none), 0);
+	out.slab = none;
+	h1_out_text(&out, SPAN_LIT("a"));
+	assert_int_equal(h1_out_check(&out), -ENOMEM);
+	out.slab = wire.slab;
+	h1_out_text(&out, SPAN_LIT("b"));
+	assert_int_equal(h1_out_check(&out), -ENOMEM);
+	assert_true(h1_out_empty(&out));
+	slab_free(none);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(text_that_follows_text_is_one_slice, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(stream_is_framed_in_chunks, setup, teardown),
+		cmocka_unit_test_setup_teardown(length_must_be_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(body_of_none_is_dropped, setup, teardown),
+		cmocka_unit_test_setup_teardown(full_output_leaves_the_rest_with_its_giver, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(many_small_slices_do_not_overrun_the_chain, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(failure_sticks, setup, teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
