@@ -45,20 +45,23 @@ static mono_t in_ms(const struct h1_server *server, int64_t ms)
 	return mono_add_ms(loop_now(loop_of(server)), ms);
 }
 
-/* Which state may follow which; docs/fsm/h1_server.dot draws it. */
+const unsigned h1_server_may_follow[] = {
+	[H1_SERVER_IDLE] = 1 << H1_SERVER_HEAD,
+	[H1_SERVER_HEAD] = 1 << H1_SERVER_IDLE | 1 << H1_SERVER_EXCHANGE | 1 << H1_SERVER_CLOSING,
+	[H1_SERVER_EXCHANGE] = 1 << H1_SERVER_HEAD | 1 << H1_SERVER_DRAIN | 1 << H1_SERVER_CLOSING,
+	[H1_SERVER_DRAIN] = 1 << H1_SERVER_HEAD,
+	[H1_SERVER_CLOSING] = 0,
+};
+
+const char *const h1_server_state_names[] = {
+#define X(NAME) [H1_SERVER_##NAME] = #NAME,
+	H1_SERVER_STATES(X)
+#undef X
+};
+
 static void state_set(struct h1_server *server, enum h1_server_state next)
 {
-	static const uint8_t may_follow[] = {
-		[H1_SERVER_IDLE] = 1 << H1_SERVER_HEAD | 1 << H1_SERVER_CLOSING,
-		[H1_SERVER_HEAD] =
-			1 << H1_SERVER_IDLE | 1 << H1_SERVER_EXCHANGE | 1 << H1_SERVER_CLOSING,
-		[H1_SERVER_EXCHANGE] =
-			1 << H1_SERVER_HEAD | 1 << H1_SERVER_DRAIN | 1 << H1_SERVER_CLOSING,
-		[H1_SERVER_DRAIN] = 1 << H1_SERVER_HEAD | 1 << H1_SERVER_CLOSING,
-		[H1_SERVER_CLOSING] = 0,
-	};
-
-	MUST(may_follow[server->state] & 1 << next);
+	MUST(h1_server_may_follow[server->state] & 1u << next);
 	server->state = (uint8_t)next;
 }
 

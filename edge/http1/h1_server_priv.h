@@ -25,6 +25,10 @@ enum h1_server_state {
 #undef X
 };
 
+/* Which state may follow which; docs/fsm/h1_server.dot draws it. */
+extern const unsigned h1_server_may_follow[];
+extern const char *const h1_server_state_names[];
+
 struct h1_server {
 	uint32_t kind;
 	uint8_t state; /* enum h1_server_state */

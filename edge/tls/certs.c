@@ -204,7 +204,7 @@ struct tls_context *cert_set_find(const struct cert_set *set, struct span text)
 
 	if (text.len && text.at[text.len - 1] == '.')
 		text.len--;
-	if (text.len)
+	if (text.len && text.at[0] != '.')
 		name = name_find(set, text);
 	size_t dot = span_find(text, '.');
 	if (!name && dot > 0 && dot < text.len)

@@ -12,7 +12,7 @@ static const struct h1_limits limits = { 200, 400, 8 };
 static int setup(void **state)
 {
 	(void)state;
-	arena_init(&arena, 64 * 1024);
+	arena_init(&arena, 4 * 1024 * 1024);
 	return 0;
 }
 
@@ -198,17 +198,15 @@ static void requests_get_what_their_clause_says(void **state)
 static void nul_is_refused_wherever_it_stands(void **state)
 {
 	static const char head[] = "GET /ab HTTP/1.1\r\nHost: a.test\r\nA: bcd\r\n\r\n";
+	static const char end[] = "\r\n\r\n"; /* for when it hits the head's own */
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(head) - 1; i++) {
-		char copy[sizeof(head)];
-		memcpy(copy, head, sizeof(head));
+		char copy[sizeof(head) + sizeof(end)];
+		snprintf(copy, sizeof(copy), "%s%s", head, end);
 		copy[i] = 0;
-		struct result result =
-			parse(span_of(copy, sizeof(head) - 1), false, HTTP_METHOD_OTHER);
-		/* Without the last LF the head does not end, which does no good either. */
-		assert_true(result.outcome == H1_MALFORMED ||
-			    (i == sizeof(head) - 2 && result.outcome == H1_NEED_MORE));
+		struct span input = span_of(copy, sizeof(head) + sizeof(end) - 2);
+		assert_int_equal(parse(input, false, HTTP_METHOD_OTHER).outcome, H1_MALFORMED);
 	}
 }
 

@@ -10,8 +10,10 @@
 
 static void begin_with(struct play *play, const char *head)
 {
+	unsigned n = play->n_begun + 1;
+
 	wire_say(&play->wire, head);
-	PLAY_BEGUN(play, play->n_begun + 1);
+	PLAY_BEGUN(play, n);
 	assert_non_null(play->responder);
 }
 
