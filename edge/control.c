@@ -262,7 +262,7 @@ static int workers_make(struct control *control)
 	const struct edge_conf *edge = control->first->edge;
 	size_t n = workers_wanted(edge);
 
-	control->workers = calloc(n, sizeof(*control->workers));
+	control->workers = calloc(n, sizeof(struct worker *));
 	if (!control->workers)
 		return err_new(-ENOMEM);
 	while (control->n_workers < n) {

@@ -25,13 +25,20 @@ static void names_free(struct name **names)
 		TABLE_DELETE(*names, name);
 }
 
+static bool name_known(struct name *names, struct span text)
+{
+	struct name *name;
+
+	TABLE_FIND(names, text, name);
+	return name != NULL;
+}
+
 /* In the document's memory. False: it was there already. Without memory it passes. */
 static bool name_add(struct conf *conf, struct name **names, struct span text)
 {
 	struct name *name;
 
-	TABLE_FIND(*names, text, name);
-	if (name)
+	if (name_known(*names, text))
 		return false;
 	name = conf_alloc(conf, sizeof(*name));
 	if (!name)

@@ -143,7 +143,7 @@ static struct origin *origin_find(const struct origin_set *set, uint64_t id)
 
 int origin_set_update(struct origin_set *set, const struct origin_fact *facts, size_t n_facts)
 {
-	struct origin **origins = calloc(n_facts + 1, sizeof(*origins));
+	struct origin **origins = calloc(n_facts + 1, sizeof(struct origin *));
 
 	MUST(set->kind == SET_KIND);
 	if (!origins)

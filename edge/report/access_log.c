@@ -111,7 +111,7 @@ static void on_chunk_mail(struct mail *mail, bool dropped)
 
 static void reopen(struct access_log_writer *writer, char *path)
 {
-	int fd;
+	int fd = -1;
 	int r = file_open(path ? path : writer->path, &fd);
 
 	if (r < 0) {

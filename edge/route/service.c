@@ -40,6 +40,11 @@ static struct span host_copy(struct service_map *map, struct span name)
 	return span_of(copy, copy ? name.len : 0);
 }
 
+static int table_add(struct host **table, struct host *host)
+{
+	return TABLE_ADD(*table, host->name, host) ? 0 : err_new(-ENOMEM);
+}
+
 static int host_add(struct service_map *map, struct span name, const struct service *service)
 {
 	bool is_wildcard = span_starts(name, SPAN_LIT("*."));
@@ -55,9 +60,8 @@ static int host_add(struct service_map *map, struct span name, const struct serv
 	host->name = host_copy(map, span_from(name, is_wildcard));
 	if (!host->name.at)
 		return err_new(-ENOMEM);
-	bool added = is_wildcard ? TABLE_ADD(map->wildcards, host->name, host)
-				 : TABLE_ADD(map->exact, host->name, host);
-	return added ? 0 : err_new(-ENOMEM);
+	return err_pass(is_wildcard ? table_add(&map->wildcards, host)
+				    : table_add(&map->exact, host));
 }
 
 static int service_init(struct service_map *map, struct service *service,

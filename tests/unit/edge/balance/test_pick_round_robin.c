@@ -38,7 +38,7 @@ static void each_gets_its_share_to_the_request(void **state)
 	uint32_t n[4] = { 0 };
 
 	(void)state;
-	for (size_t i = 0; i < 22 * 10; i++)
+	for (size_t i = 0; i < (size_t)22 * 10; i++)
 		n[pick_round_robin(&choice)->member.id]++;
 	for (size_t i = 0; i < 4; i++)
 		assert_int_equal(n[i], seats[i].member.weight * 10);

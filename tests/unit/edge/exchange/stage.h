@@ -327,7 +327,7 @@ static inline void stage_open(struct stage *stage)
 	assert_int_equal(loop_new("test", &stage->loop), 0);
 	assert_int_equal(slab_new(64, &stage->slab), 0);
 	assert_int_equal(edge_metrics_new(&stage->metrics), 0);
-	arena_init(&stage->arena, 64 * 1024);
+	arena_init(&stage->arena, 65536);
 	stage_open_client(stage);
 	stage_open_pool(stage);
 	stage_open_world(stage);
