@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fuzz_h1_chunked: chunked bodies: cut in any way they give the same bytes and the same end.
+ */
+#include "edge/http1/h1_body.h"
+
+#include "core/must.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct result {
+	int outcome;
+	size_t eaten, n_data;
+	uint64_t sum;
+};
+
+static struct result decode(struct span input, size_t step)
+{
+	struct result result = { .outcome = H1_BODY_MORE };
+	struct h1_body body;
+
+	h1_body_init(&body, HTTP_BODY_STREAM, 0);
+	while (result.outcome == H1_BODY_DATA ||
+	       (result.outcome == H1_BODY_MORE && result.eaten < input.len)) {
+		struct span data;
+		size_t eaten;
+		struct span piece = span_first(span_from(input, result.eaten), step);
+		result.outcome = h1_body_next(&body, piece, &eaten, &data);
+		MUST(eaten <= piece.len && data.len <= eaten);
+		MUST(result.outcome == H1_BODY_DATA ? data.len > 0 : data.len == 0);
+		result.eaten += eaten;
+		result.n_data += data.len;
+		for (size_t i = 0; i < data.len; i++)
+			result.sum = result.sum * 31 + data.at[i];
+	}
+	MUST(h1_body_ended(&body) == (result.outcome == H1_BODY_END));
+	return result;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const size_t steps[] = { 1, 2, 3, 7, 64 };
+	struct span input = span_of(data, size);
+	struct result whole = decode(input, SIZE_MAX);
+
+	MUST(whole.n_data <= size);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		struct result cut = decode(input, steps[i]);
+		MUST(cut.outcome == whole.outcome && cut.eaten == whole.eaten);
+		MUST(cut.n_data == whole.n_data && cut.sum == whole.sum);
+	}
+	return 0;
+}
