@@ -178,6 +178,22 @@ static void unclaimed_sockets_are_dropped(void **state)
 	assert_true(fcntl(kept, F_GETFD) >= 0);
 }
 
+static void socket_that_is_given_up_frees_its_address(void **state)
+{
+	struct sock_registry *registry = *state;
+	struct sock_wish wish = wish_of("http", SOCK_TYPE_STREAM, "127.0.0.1:0", 0);
+	struct addr before, after;
+	int fd;
+
+	assert_int_equal(sock_get(registry, &wish, &fd, &before), 0);
+	sock_give_up(registry, fd);
+	assert_int_equal(registry->n_entries, 0);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	wish.addr = before;
+	assert_int_equal(sock_get(registry, &wish, &fd, &after), 0);
+	assert_true(addr_eq(&before, &after));
+}
+
 int main(void)
 {
 #define REGISTRY_TEST(name) cmocka_unit_test_setup_teardown(name, registry_make, registry_drop)
@@ -189,6 +205,7 @@ int main(void)
 		REGISTRY_TEST(address_that_is_not_ours_is_an_error),
 		REGISTRY_TEST(stale_socket_file_is_replaced_but_a_living_one_is_not),
 		REGISTRY_TEST(unclaimed_sockets_are_dropped),
+		REGISTRY_TEST(socket_that_is_given_up_frees_its_address),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

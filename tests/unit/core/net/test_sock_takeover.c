@@ -200,6 +200,30 @@ static void heir_that_dies_leaves_the_old_one_serving(void **state)
 	LOOP_UNTIL(bench->loop, bench->taken);
 }
 
+static void heir_that_gives_up_leaves_the_files_of_sockets(void **state)
+{
+	struct bench *bench = *state;
+	struct sock_heir *heir = NULL;
+	struct sock_wish wish = { .purpose = "admin", .type = SOCK_TYPE_STREAM };
+	char path[NET_TEST_PATH];
+	struct addr addr;
+	struct stat st;
+	int fd;
+
+	wish.addr.un.sun_family = AF_UNIX;
+	wish.addr.len = sizeof(wish.addr.un);
+	snprintf(wish.addr.un.sun_path, sizeof(wish.addr.un.sun_path), "%.100s",
+		 test_file(&bench->folder, "admin", path));
+	assert_int_equal(sock_get(bench->old, &wish, &fd, &addr), 0);
+	assert_int_equal(take_over(bench, &heir), SOCK_TAKEN);
+	sock_heir_give_up(heir, bench->fresh);
+	sock_registry_free(TAKE(bench->fresh));
+	assert_int_equal(loop_turn(bench->loop, 100), 0);
+	assert_false(bench->taken);
+	assert_int_equal(stat(path, &st), 0);
+	sock_heir_give_up(NULL, bench->old);
+}
+
 static void next_process_offers_at_the_same_path(void **state)
 {
 	struct bench *bench = *state;
@@ -305,6 +329,7 @@ int main(void)
 		BENCH_TEST(connection_that_waits_in_the_queue_is_not_lost),
 		BENCH_TEST(nobody_there_is_an_outcome),
 		BENCH_TEST(heir_that_dies_leaves_the_old_one_serving),
+		BENCH_TEST(heir_that_gives_up_leaves_the_files_of_sockets),
 		BENCH_TEST(next_process_offers_at_the_same_path),
 		BENCH_TEST(descriptor_that_is_not_what_it_is_said_to_be_is_refused),
 	};
