@@ -22,9 +22,9 @@ struct span http_date(int64_t wall_s, char text[HTTP_DATE_BYTES + 1])
 	char out[96]; /* what gcc fears that the numbers could need */
 
 	MUST(gmtime_r(&t, &tm) == &tm);
-	snprintf(out, sizeof(out), "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * tm.tm_wday,
-		 tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
-		 tm.tm_sec);
+	snprintf(out, sizeof(out), "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
+		 days + (ptrdiff_t)3 * tm.tm_wday, tm.tm_mday, months + (ptrdiff_t)3 * tm.tm_mon,
+		 tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 	memcpy(text, out, HTTP_DATE_BYTES);
 	text[HTTP_DATE_BYTES] = 0;
 	return span_of(text, HTTP_DATE_BYTES);

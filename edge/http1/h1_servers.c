@@ -16,7 +16,7 @@ enum {
 };
 
 const struct h1_server_limits h1_server_limits_usual = {
-	.max_line_bytes = 8 * 1024,
+	.max_line_bytes = 8192,
 	.max_head_bytes = BLOCK_BYTES,
 	.max_fields = HTTP_MAX_FIELDS,
 	.head_timeout_ms = 10 * MS_PER_S,

@@ -138,7 +138,7 @@ static int setup(void **state)
 
 	assert_non_null(fetch);
 	wire_init(&fetch->wire);
-	arena_init(&fetch->arena, 64 * 1024);
+	arena_init(&fetch->arena, 65536);
 	wire_connect(&fetch->wire);
 	fetch->wants_at_head = true;
 	*state = fetch;

@@ -16,7 +16,7 @@ static void connection_takes_what_it_names(void **state)
 	struct h1_special special;
 
 	(void)state;
-	arena_init(&arena, 16 * 1024);
+	arena_init(&arena, 16384);
 	assert_int_equal(http_head_init(&head, &arena), 0);
 	int r = h1_fields_read(SPAN_LIT("X-A: 1\r\nconnection: x-a, VIA,\r\nVia: b\r\nX-B: 2\r\n"
 					"Connection: ,keep-alive\r\nX-a: 3\r\n\r\n"),
@@ -37,7 +37,7 @@ static void nine_lines_of_connection_are_too_many(void **state)
 	size_t len = 0;
 
 	(void)state;
-	arena_init(&arena, 16 * 1024);
+	arena_init(&arena, 16384);
 	for (int i = 0; i < 9; i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "Connection: a\r\n");
 	snprintf(text + len, sizeof(text) - len, "\r\n");

@@ -11,7 +11,7 @@ static struct arena arena;
 static int setup(void **state)
 {
 	(void)state;
-	arena_init(&arena, 16 * 1024);
+	arena_init(&arena, 16384);
 	return 0;
 }
 

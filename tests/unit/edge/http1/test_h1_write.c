@@ -16,7 +16,7 @@ static int setup(void **state)
 	(void)state;
 	wire_init(&wire);
 	h1_out_init(&out, wire.slab);
-	arena_init(&arena, 16 * 1024);
+	arena_init(&arena, 16384);
 	assert_int_equal(http_head_init(&head, &arena), 0);
 	head.version_major = head.version_minor = 1;
 	return 0;
@@ -81,41 +81,40 @@ static void responses_are_framed_for_their_client(void **state)
 		unsigned status;
 		enum http_body body;
 		bool has_length, end;
-		enum http_method method;
+		uint8_t method; /* enum http_method */
 		uint8_t minor;
-		bool keep;
+		bool keep, keeps;
 		const char *text; /* behind the reason */
-		bool keeps;
 	} cases[] = {
-		{ 200, HTTP_BODY_LENGTH, true, false, HTTP_METHOD_GET, 1, true,
-		  "Content-Length: 9\r\n\r\n", true },
-		{ 200, HTTP_BODY_STREAM, false, false, HTTP_METHOD_GET, 1, true,
-		  "Transfer-Encoding: chunked\r\n\r\n", true },
-		{ 200, HTTP_BODY_UNTIL_CLOSE, false, false, HTTP_METHOD_GET, 1, true,
-		  "Transfer-Encoding: chunked\r\n\r\n", true },
-		{ 200, HTTP_BODY_STREAM, false, false, HTTP_METHOD_GET, 0, true,
-		  "Connection: close\r\n\r\n", false },
-		{ 200, HTTP_BODY_LENGTH, true, false, HTTP_METHOD_GET, 0, true,
-		  "Content-Length: 9\r\nConnection: keep-alive\r\n\r\n", true },
-		{ 200, HTTP_BODY_LENGTH, true, false, HTTP_METHOD_GET, 1, false,
-		  "Content-Length: 9\r\nConnection: close\r\n\r\n", false },
-		{ 200, HTTP_BODY_NONE, false, true, HTTP_METHOD_GET, 1, true,
-		  "Content-Length: 0\r\n\r\n", true },
-		{ 200, HTTP_BODY_NONE, true, true, HTTP_METHOD_HEAD, 1, true,
-		  "Content-Length: 9\r\n\r\n", true },
-		{ 200, HTTP_BODY_NONE, false, true, HTTP_METHOD_HEAD, 1, true, "\r\n", true },
-		{ 200, HTTP_BODY_LENGTH, true, false, HTTP_METHOD_HEAD, 1, true,
-		  "Content-Length: 9\r\n\r\n", true },
-		{ 204, HTTP_BODY_NONE, false, true, HTTP_METHOD_GET, 1, true, "\r\n", true },
-		{ 304, HTTP_BODY_NONE, true, true, HTTP_METHOD_GET, 1, true,
-		  "Content-Length: 9\r\n\r\n", true },
-		{ 304, HTTP_BODY_NONE, false, true, HTTP_METHOD_GET, 1, true, "\r\n", true },
+		{ 200, HTTP_BODY_LENGTH, true, false, HTTP_METHOD_GET, 1, true, true,
+		  "Content-Length: 9\r\n\r\n" },
+		{ 200, HTTP_BODY_STREAM, false, false, HTTP_METHOD_GET, 1, true, true,
+		  "Transfer-Encoding: chunked\r\n\r\n" },
+		{ 200, HTTP_BODY_UNTIL_CLOSE, false, false, HTTP_METHOD_GET, 1, true, true,
+		  "Transfer-Encoding: chunked\r\n\r\n" },
+		{ 200, HTTP_BODY_STREAM, false, false, HTTP_METHOD_GET, 0, true, false,
+		  "Connection: close\r\n\r\n" },
+		{ 200, HTTP_BODY_LENGTH, true, false, HTTP_METHOD_GET, 0, true, true,
+		  "Content-Length: 9\r\nConnection: keep-alive\r\n\r\n" },
+		{ 200, HTTP_BODY_LENGTH, true, false, HTTP_METHOD_GET, 1, false, false,
+		  "Content-Length: 9\r\nConnection: close\r\n\r\n" },
+		{ 200, HTTP_BODY_NONE, false, true, HTTP_METHOD_GET, 1, true, true,
+		  "Content-Length: 0\r\n\r\n" },
+		{ 200, HTTP_BODY_NONE, true, true, HTTP_METHOD_HEAD, 1, true, true,
+		  "Content-Length: 9\r\n\r\n" },
+		{ 200, HTTP_BODY_NONE, false, true, HTTP_METHOD_HEAD, 1, true, true, "\r\n" },
+		{ 200, HTTP_BODY_LENGTH, true, false, HTTP_METHOD_HEAD, 1, true, true,
+		  "Content-Length: 9\r\n\r\n" },
+		{ 204, HTTP_BODY_NONE, false, true, HTTP_METHOD_GET, 1, true, true, "\r\n" },
+		{ 304, HTTP_BODY_NONE, true, true, HTTP_METHOD_GET, 1, true, true,
+		  "Content-Length: 9\r\n\r\n" },
+		{ 304, HTTP_BODY_NONE, false, true, HTTP_METHOD_GET, 1, true, true, "\r\n" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		const struct h1_answer answer = { cases[i].method, cases[i].minor, cases[i].keep,
-						  SPAN_NONE };
+		const struct h1_answer answer = { (enum http_method)cases[i].method, cases[i].minor,
+						  cases[i].keep, SPAN_NONE };
 		char text[200];
 		head.status = (uint16_t)cases[i].status;
 		head.reason = SPAN_LIT("R");

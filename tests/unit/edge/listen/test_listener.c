@@ -81,7 +81,7 @@ static void open_listener(struct world *world)
 
 static int listen_on_loopback(struct addr *ret_addr)
 {
-	struct addr addr;
+	struct addr addr = { 0 };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0 && addr_parse(SPAN_LIT("127.0.0.1:0"), &addr));
