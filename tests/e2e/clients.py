@@ -41,8 +41,8 @@ class CurlAnswer:
 
 
 def curl(url: str, *options: str) -> CurlAnswer:
-    done = subprocess.run(["curl", "-sS", "--max-time", "20", "-o", "-", "-w", "\n%{http_code}", *options, url],
-                          capture_output=True, text=True, timeout=40)
+    done = subprocess.run(["curl", "-sS", "--max-time", "20", "-w", "\n%{http_code}", *options, url],
+                          capture_output=True, text=True, errors="replace", timeout=40)
     body, _, status = done.stdout.rpartition("\n")
     return CurlAnswer(int(status or 0), body, done.returncode, done.stderr)
 
