@@ -61,10 +61,15 @@ static void explain_sites(json_t *steps, const struct steer_table *table,
 {
 	for (size_t i = 0; i < table->conf->n_regions; i++) {
 		const struct steer_site *site = &row->sites[order[i]];
-		add_step(steps, "health",
-			 "%s is %s: %s (%u of %u live edges, %u%% of their capacity)",
-			 table->conf->regions[order[i]].name, site->up ? "up" : "down", site->why,
-			 site->n_works, site->n_live, site->share_pct);
+		const char *name = table->conf->regions[order[i]].name;
+		if (site->up && site->n_live)
+			add_step(steps, "health",
+				 "%s is up: it works for %u of %u live edges, %u%% of their "
+				 "capacity",
+				 name, site->n_works, site->n_live, site->share_pct);
+		else
+			add_step(steps, "health", "%s is %s: %s", name, site->up ? "up" : "down",
+				 site->why);
 	}
 	if (row->fail_open)
 		add_step(steps, "fail-open", "no region is up: as if all were");

@@ -76,7 +76,7 @@ def test_malformed_packets_to_every_port_do_no_harm(cluster):
     for region, subnet in CLIENTS.items():
         assert cluster.region_for(subnet) == region
     assert curl(f"http://{cluster.http('eu-west-1')}/", "-H", f"Host: {WWW}").status == 200
-    dropped = cluster.metric("gtm-1", "meridian_cluster_packets_rejected_total")
+    dropped = cluster.metric("gtm-1", "meridian_cluster_rejected_total")
     assert dropped >= 1, "what does not authenticate is counted"
     states = {member["state"] for member in cluster.status("gtm-1")["view"]["members"]}
     assert states == {"alive"}
@@ -134,7 +134,7 @@ def stranger(cluster, tmp_path):
 
 def test_a_wrong_cluster_key_is_told_refused_and_counted(cluster, stranger):
     until(lambda: stranger.says("cluster.refused"), "the stranger is told in its own log")
-    until(lambda: cluster.metric("gtm-1", "meridian_cluster_packets_rejected_total") >= 1, "it is counted")
+    until(lambda: cluster.metric("gtm-1", "meridian_cluster_rejected_total") >= 1, "it is counted")
     members = cluster.status("gtm-1")["view"]["members"]
     assert len(members) == len(cluster.programs)
 
