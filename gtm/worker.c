@@ -11,7 +11,7 @@
 #include "core/log.h"
 #include "core/net/conn.h"
 #include "core/obj.h"
-#include "gtm/gtm_metrics.h"
+#include "gtm/server/gtm_metrics.h"
 #include "gtm/server/tcp.h"
 #include "gtm/server/udp.h"
 

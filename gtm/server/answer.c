@@ -7,7 +7,7 @@
 #include "gtm/server/answer.h"
 
 #include "core/obj.h"
-#include "gtm/gtm_metrics.h"
+#include "gtm/server/gtm_metrics.h"
 #include "gtm/server/query.h"
 
 enum {

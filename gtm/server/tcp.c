@@ -10,7 +10,7 @@
 #include "core/log.h"
 #include "core/net/conn.h"
 #include "core/obj.h"
-#include "gtm/gtm_metrics.h"
+#include "gtm/server/gtm_metrics.h"
 
 enum {
 	LENGTH_BYTES = 2,

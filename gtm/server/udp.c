@@ -10,7 +10,7 @@
 
 #include "core/error.h"
 #include "core/obj.h"
-#include "gtm/gtm_metrics.h"
+#include "gtm/server/gtm_metrics.h"
 #include "gtm/server/query.h"
 
 enum { BATCH = 64, MAX_QUERY = 1500, MAX_BATCHES_A_TURN = 8, CONTROL_BYTES = 64 };

@@ -9,7 +9,7 @@
 /* clang-format off */
 enum gtm_metric {
 #define X(ID, kind, name, help) GTM_METRIC_##ID,
-#include "gtm/gtm_metrics.def"
+#include "gtm/server/gtm_metrics.def"
 #undef X
 	GTM_METRIC_N
 };
