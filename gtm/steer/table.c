@@ -140,7 +140,8 @@ static void judge(struct steer_site *site, const struct view *view,
 			working += weight_of(member);
 		}
 	}
-	site->share_pct = live ? (uint8_t)(working * 100 / live) : 0;
+	if (live)
+		site->share_pct = (uint8_t)(working * 100 / live);
 	site->up = live && site->share_pct >= STEER_UP_SHARE_PCT;
 	site->why = site->up       ? "up"
 		    : !site->known ? "no edge has named the service"
