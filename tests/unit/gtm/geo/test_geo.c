@@ -118,7 +118,7 @@ static void a_file_that_is_no_database_is_refused(void **state)
 	(void)state;
 	struct geo_ranking *ranking;
 	struct geo_conf missing = { .database = "/nonexistent/geo.mmdb" };
-	struct geo_conf wrong = { .database = "README.md" };
+	struct geo_conf wrong = { .database = "CMakeLists.txt" };
 	assert_int_equal(geo_ranking_new(&missing, regions, 3, &ranking), -ENOENT);
 	assert_int_equal(geo_ranking_new(&wrong, regions, 3, &ranking), -EINVAL);
 }

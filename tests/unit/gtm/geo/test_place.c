@@ -44,7 +44,7 @@ static void countries_lie_nearest_to_the_region_that_people_expect(void **state)
 	static const struct {
 		const char *code;
 		int nearest;
-	} rows[] = { { "IE", 0 }, { "DE", 0 }, { "ZA", 0 }, { "EG", 0 }, { "US", 1 }, { "CA", 1 },
+	} rows[] = { { "IE", 0 }, { "DE", 0 }, { "NG", 0 }, { "EG", 0 }, { "US", 1 }, { "CA", 1 },
 		     { "BR", 1 }, { "MX", 1 }, { "JP", 2 }, { "IN", 2 }, { "AU", 2 }, { "ID", 2 } };
 	const struct geo_place *regions[] = { &dublin, &virginia, &singapore };
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {

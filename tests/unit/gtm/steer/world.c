@@ -143,7 +143,7 @@ const struct view_member *world_edge_for(struct world *w, unsigned i)
 	struct client_net net = world_client("193.1.0.0");
 
 	net.key[14] = (uint8_t)i;
-	net.key[13] = (uint8_t)(i >> 8);
+	net.key[13] = (uint8_t)(1 + (i >> 8));
 	return edge_of(w, &net);
 }
 
