@@ -107,6 +107,21 @@ struct fold {
 	bool done;
 };
 
+static int remember(struct fold *fold, uint32_t offset, uint32_t value)
+{
+	struct seen *seen = calloc(1, sizeof(*seen));
+
+	if (!seen)
+		return err_new(-ENOMEM);
+	seen->offset = offset;
+	seen->value = value;
+	if (!TABLE_ADD(fold->seen, span_of(&seen->offset, sizeof(seen->offset)), seen)) {
+		free(seen);
+		return err_new(-ENOMEM);
+	}
+	return 0;
+}
+
 static int value_of(struct fold *fold, MMDB_entry_s entry, uint32_t *ret_value)
 {
 	struct seen *seen = NULL;
@@ -123,17 +138,8 @@ static int value_of(struct fold *fold, MMDB_entry_s entry, uint32_t *ret_value)
 	if (r < 0)
 		return err_pass(r);
 
-	seen = calloc(1, sizeof(*seen));
-	if (!seen)
-		return err_new(-ENOMEM);
-	seen->offset = entry.offset;
-	seen->value = value;
-	if (!TABLE_ADD(fold->seen, span_of(&seen->offset, sizeof(seen->offset)), seen)) {
-		free(seen);
-		return err_new(-ENOMEM);
-	}
 	*ret_value = value;
-	return 0;
+	return err_pass(remember(fold, entry.offset, value));
 }
 
 /* A finished part goes to the frame that waits for it; full frames are joined and go on up. */

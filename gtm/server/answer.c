@@ -21,6 +21,7 @@ enum {
 	OPTION_EDE = 15,
 	EDE_NOT_READY = 14, /* RFC 8914 4.15 */
 	MAX_CNAMES = 8,
+	MAX_POINTER = 0x3fff, /* RFC 1035 4.1.4 */
 };
 
 /* The packet under way. `len` never passes `room`; what does not fit sets `truncated`. */
@@ -54,7 +55,7 @@ static uint16_t get_u16(const uint8_t *at)
 /* Copies a set whose owner stands at `owner` in the packet. */
 static bool add_set(struct answer *a, const struct rr_image *image, size_t owner, uint16_t *count)
 {
-	if (image->len > a->room - a->len) {
+	if (image->len > a->room - a->len || owner > MAX_POINTER) {
 		a->truncated = true;
 		return false;
 	}
@@ -162,12 +163,12 @@ static void answer_referral(struct answer *a, const struct zone_node *cut)
 		add_glue(a, at, a->len);
 }
 
-static void deny(struct answer *a, bool no_such_name, bool is_chased)
+/* After a CNAME just the same: RFC 6604 3, 2308 2. */
+static void deny(struct answer *a, bool no_such_name)
 {
 	if (no_such_name)
-		a->rcode = RCODE_NXDOMAIN; /* also after a CNAME: RFC 6604 */
-	if (!is_chased)
-		add_denial(a);
+		a->rcode = RCODE_NXDOMAIN;
+	add_denial(a);
 }
 
 /* Follows CNAMEs inside the zone, at most MAX_CNAMES. */
@@ -186,7 +187,7 @@ static void answer_name(struct answer *a, const struct addr *from)
 			return;
 		}
 		if (outcome == ZONE_NXDOMAIN) {
-			deny(a, true, i > 0);
+			deny(a, true);
 			return;
 		}
 		if (node->steer >= 0 && is_steered_type(a->query.type)) {
@@ -201,7 +202,7 @@ static void answer_name(struct answer *a, const struct addr *from)
 		const struct rr_image *cname = zone_node_set(node, DNS_TYPE_CNAME);
 		size_t at = a->len + RECORD_HEAD;
 		if (!cname) {
-			deny(a, false, i > 0);
+			deny(a, false);
 			return;
 		}
 		if (!add_set(a, cname, owner, &a->n_answers))
@@ -217,7 +218,9 @@ static void answer_question(struct answer *a, const struct addr *from)
 {
 	enum { CLASS_IN = 1 };
 
-	a->zone = a->query.class == CLASS_IN && a->query.type != DNS_TYPE_AXFR
+	bool transfer = a->query.type == DNS_TYPE_AXFR || a->query.type == DNS_TYPE_IXFR;
+
+	a->zone = a->query.class == CLASS_IN && !transfer
 			  ? zone_set_find(a->serving->zones,
 					  span_of(a->query.name, a->query.name_len))
 			  : NULL;
@@ -310,7 +313,8 @@ static void finish_head(struct answer *a)
 	put_u16(a->out + 10, a->n_additionals);
 }
 
-/* RFC 2181 9: an answer that lacks a record set says so. Lacking glue does not matter. */
+/* RFC 2181 9: an answer that lacks a record set says so, and a referral that lacks glue: RFC 9471.
+ */
 static void give_up_for_tcp(struct answer *a)
 {
 	a->flags |= FLAG_TC;
@@ -354,8 +358,10 @@ static void answer_outcome(struct answer *a, enum query_outcome outcome, const s
 	UNREACHABLE();
 }
 
+// NOLINTBEGIN(readability-non-const-parameter): `out` is written, through a.out
 size_t answer_make(const struct serving *serving, struct span packet, const struct addr *from,
 		   enum answer_transport transport, uint8_t *out, size_t out_len)
+// NOLINTEND(readability-non-const-parameter)
 {
 	struct answer a = { .serving = serving, .out = out };
 	int outcome = query_parse(packet, &a.query);
@@ -371,7 +377,7 @@ size_t answer_make(const struct serving *serving, struct span packet, const stru
 	a.flags = a.query.recursion_desired ? FLAG_RD : 0;
 	add_question(&a);
 	answer_outcome(&a, (enum query_outcome)outcome, from);
-	if (a.truncated && a.n_additionals == 0)
+	if (a.truncated)
 		give_up_for_tcp(&a);
 	add_opt(&a);
 	finish_head(&a);

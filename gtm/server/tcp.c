@@ -84,19 +84,24 @@ static bool answer_into(struct tcp_client *client, struct span packet)
 	return true;
 }
 
-static void answer_all(struct tcp_client *client)
+/* True: a whole query waits for room. */
+static bool answer_all(struct tcp_client *client)
 {
 	struct span rest = buf_span(&client->in);
+	bool waits = false;
 
 	while (rest.len >= LENGTH_BYTES) {
 		size_t len = (size_t)(rest.at[0] << 8 | rest.at[1]);
-		if (len > rest.len - LENGTH_BYTES ||
-		    !answer_into(client, span_of(rest.at + LENGTH_BYTES, len)))
+		if (len > rest.len - LENGTH_BYTES)
+			break;
+		waits = !answer_into(client, span_of(rest.at + LENGTH_BYTES, len));
+		if (waits)
 			break;
 		rest = span_from(rest, LENGTH_BYTES + len);
 		client_touch(client);
 	}
 	buf_drop_front(&client->in, client->in.len - rest.len);
+	return waits;
 }
 
 /* False: the client was closed. */
@@ -136,6 +141,21 @@ static void rest(struct tcp_client *client)
 	conn_want(client->conn, !waits && !client->ended, waits);
 }
 
+/* What waited for room goes on at once when the kernel took all: nothing else would wake it. */
+static void serve(struct tcp_client *client)
+{
+	size_t before;
+	bool waits;
+
+	do {
+		before = client->in.len;
+		waits = answer_all(client);
+		if (!flush(client))
+			return;
+	} while (waits && client->out.len == 0 && client->in.len < before);
+	rest(client);
+}
+
 static int fill(struct tcp_client *client)
 {
 	uint8_t *at = buf_room(&client->in, MIN((size_t)READ_BYTES, MAX_IN - client->in.len));
@@ -161,9 +181,7 @@ static void on_readable(struct conn *conn, void *arg)
 		return;
 	}
 	client->ended = outcome == CONN_EOF;
-	answer_all(client);
-	if (flush(client))
-		rest(client);
+	serve(client);
 }
 
 static void on_writable(struct conn *conn, void *arg)
@@ -172,11 +190,8 @@ static void on_writable(struct conn *conn, void *arg)
 
 	MUST(client->conn == conn);
 	client_touch(client);
-	if (!flush(client))
-		return;
-	answer_all(client); /* what waited for room */
 	if (flush(client))
-		rest(client);
+		serve(client);
 }
 
 static void on_open(struct conn *conn, void *arg)

@@ -253,7 +253,7 @@ static int make_row(struct steer_table *table, struct steer_row *row,
 {
 	bool any_up = false;
 
-	row->sites = calloc(table->conf->n_regions, sizeof(*row->sites));
+	row->sites = calloc(table->conf->n_regions + 1, sizeof(*row->sites));
 	if (!row->sites)
 		return err_new(-ENOMEM);
 	for (size_t i = 0; i < table->conf->n_regions; i++) {

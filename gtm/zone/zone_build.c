@@ -144,7 +144,7 @@ static int rehash(struct zone *zone)
 	size_t n_old = old ? zone->mask + 1 : 0;
 	size_t n_slots = n_old ? n_old * 2 : CHUNK;
 
-	zone->slots = calloc(n_slots, sizeof(*zone->slots));
+	zone->slots = calloc(n_slots, sizeof(struct zone_node *));
 	if (!zone->slots) {
 		zone->slots = old;
 		return err_new(-ENOMEM);
@@ -203,7 +203,7 @@ static const struct rr_image *make_image(struct arena *arena, const struct recor
 static struct zone_node *new_node(struct zone *zone, struct span name, size_t n_sets)
 {
 	struct zone_node *node =
-		arena_take(&zone->arena, sizeof(*node) + n_sets * sizeof(node->sets[0]));
+		arena_take(&zone->arena, sizeof(*node) + n_sets * sizeof(struct rr_image *));
 
 	if (!node)
 		return NULL;
