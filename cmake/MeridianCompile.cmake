@@ -26,11 +26,6 @@ if(MERIDIAN_SLOW_CHECKS)
 	target_compile_definitions(meridian-flags INTERFACE MERIDIAN_SLOW_CHECKS=1)
 endif()
 
-if(MERIDIAN_SANITIZE MATCHES thread)
-	# gcc's flow analysis takes the instrumentation's paths for ours and warns of what cannot be.
-	target_compile_options(meridian-flags INTERFACE -Wno-null-dereference)
-endif()
-
 if(MERIDIAN_SANITIZE)
 	target_compile_options(meridian-flags INTERFACE
 		-fsanitize=${MERIDIAN_SANITIZE} -fno-sanitize-recover=all)
