@@ -97,7 +97,7 @@ static int read_one(struct loader *loader)
 
 static int read_all(struct loader *loader)
 {
-	while (!feof(loader->file) && loader->n_faults < MAX_FAULTS) {
+	while (!feof(loader->file) && !ferror(loader->file) && loader->n_faults < MAX_FAULTS) {
 		int r = read_one(loader);
 		if (r < 0)
 			return err_pass(r);
