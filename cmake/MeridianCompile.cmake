@@ -18,7 +18,8 @@ target_compile_definitions(meridian-flags INTERFACE
 target_compile_options(meridian-flags INTERFACE
 	-Wall -Wextra -Werror -Wshadow -Wswitch-enum -Wconversion -Wmissing-prototypes
 	-Wstrict-prototypes -Wvla -Wformat=2 -Wcast-qual -Wundef -Wpointer-arith
-	-Wnull-dereference -Wno-sign-conversion
+	-Wno-sign-conversion
+	$<$<NOT:$<BOOL:$<TARGET_PROPERTY:MERIDIAN_TEST>>>:-Wnull-dereference>
 	-fno-omit-frame-pointer -fno-strict-overflow
 	-fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=)
 

@@ -13,9 +13,8 @@ function(meridian_unit_test source)
 	set(name ${folder}.${base})
 	add_executable(${name} ${source})
 	target_link_libraries(${name} PRIVATE ${ARGN} PkgConfig::CMOCKA meridian-flags)
-	# gcc is not told that assert_non_null() does not return.
-	target_compile_options(${name} PRIVATE -Wno-null-dereference)
 	set_target_properties(${name} PROPERTIES
+		MERIDIAN_TEST ON # gcc is not told that cmocka's assert_non_null() does not return
 		RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests
 		INTERPROCEDURAL_OPTIMIZATION OFF)
 	add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
