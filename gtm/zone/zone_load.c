@@ -6,11 +6,12 @@
 #include "gtm/zone/zone_load.h"
 
 #include <ldns/ldns.h>
+#include <malloc.h>
 
 #include "core/error.h"
 #include "core/obj.h"
 
-enum { MAX_RDATA = 65535, MAX_FAULTS = 50 };
+enum { MAX_RDATA = 65535, MAX_FAULTS = 50, KEPT_HEAP_BYTES = 8 << 20 };
 
 struct loader {
 	const char *path;
@@ -150,6 +151,9 @@ int zone_load(const char *path, const char *origin, const struct zone_steer_name
 	struct loader *loader = calloc(1, sizeof(*loader));
 	int r;
 
+	/* ldns takes and frees 64 KiB for each record: glibc shall not give the top of the heap
+	 * back to the kernel each time (seven eighths of the time that a large zone took). */
+	mallopt(M_TRIM_THRESHOLD, KEPT_HEAP_BYTES);
 	if (!loader)
 		return err_new(-ENOMEM);
 	loader->path = path;
