@@ -13,10 +13,11 @@ struct worker;
 struct worker_setup {
 	unsigned slot;
 	const struct gtm_dns_conf *dns; /* borrowed for the worker's life */
-	const int *udp_fds, *tcp_fds;   /* one for each address; the registry's; borrowed for the call */
-	struct gtm_world *world;        /* a reference is taken */
-	struct mailbox *control;        /* where on_drained is posted */
-	void (*on_drained)(void *arg);  /* in the control's thread */
+	const int *udp_fds,
+		*tcp_fds;        /* one for each address; the registry's; borrowed for the call */
+	struct gtm_world *world; /* a reference is taken */
+	struct mailbox *control; /* where on_drained is posted */
+	void (*on_drained)(void *arg); /* in the control's thread */
 	void *arg;
 };
 

@@ -26,8 +26,9 @@ static void members_regions_and_services_are_shown(void **state)
 	(void)state;
 	fixture.answer = answer;
 	EXPECT("status --admin g:1", COMMAND_OK, "MEMBER", "gtm-1 *", "alive, draining", "37%",
-	       "us-east      2      1         1      1000    371   37%", "web      us-east  us-1    up",
-	       "2/2", "gone", "as seen by gtm-1 (meridian-gtm 0.1.0)");
+	       "us-east      2      1         1      1000    371   37%",
+	       "web      us-east  us-1    up", "2/2", "gone",
+	       "as seen by gtm-1 (meridian-gtm 0.1.0)");
 	assert_string_equal(fixture.asked, "GET g:1 /status");
 }
 
