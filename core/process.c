@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -284,4 +285,14 @@ int process_drop_root(const char *name)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_new(-errno);
 	return 0;
+}
+
+size_t process_n_workers(uint32_t configured)
+{
+	cpu_set_t cpus;
+
+	if (configured)
+		return configured;
+	return sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? (size_t)MAX(CPU_COUNT(&cpus), 1)
+							      : 1;
 }

@@ -37,6 +37,8 @@ void process_free(struct process *process); /* NULL is fine */
 
 /* Raises the soft limit of descriptors to the hard one; returns it. */
 uint64_t process_raise_fd_limit(void);
+/* How many workers to run: as configured, or one for each processor that we may use. */
+size_t process_n_workers(uint32_t configured);
 /* Says that we serve: sd_notify READY=1 (with MAINPID) where NOTIFY_SOCKET is set, and the line
  * "ready\n" on the descriptor that --ready-fd named (-1: none), which is then closed. */
 void process_ready(int ready_fd);

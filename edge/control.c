@@ -8,8 +8,6 @@
  */
 #include "edge/control.h"
 
-#include <sched.h>
-
 #include "core/chain.h"
 #include "core/error.h"
 #include "core/obj.h"
@@ -246,21 +244,10 @@ static void on_reopen(void *arg)
 		LOG_ERROR("access_log.reopen");
 }
 
-static size_t workers_wanted(const struct edge_conf *edge)
-{
-	cpu_set_t cpus;
-
-	if (edge->workers)
-		return edge->workers;
-	if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0)
-		return 1;
-	return (size_t)MAX(CPU_COUNT(&cpus), 1);
-}
-
 static int workers_make(struct control *control)
 {
 	const struct edge_conf *edge = control->first->edge;
-	size_t n = workers_wanted(edge);
+	size_t n = process_n_workers(edge->workers);
 
 	control->workers = calloc(n, sizeof(struct worker *));
 	if (!control->workers)

@@ -5,8 +5,6 @@
  */
 #include "gtm/control.h"
 
-#include <sched.h>
-
 #include "core/error.h"
 #include "core/metrics.h"
 #include "core/obj.h"
@@ -234,19 +232,9 @@ static int make_worker(struct control *control, unsigned slot)
 	return err_pass(worker_new(&setup, &control->workers[slot]));
 }
 
-static size_t workers_wanted(const struct gtm_dns_conf *dns)
-{
-	cpu_set_t cpus;
-
-	if (dns->workers)
-		return dns->workers;
-	return sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? (size_t)MAX(CPU_COUNT(&cpus), 1)
-							      : 1;
-}
-
 static int make_workers(struct control *control)
 {
-	size_t n = workers_wanted(&control->first->gtm->dns);
+	size_t n = process_n_workers(control->first->gtm->dns.workers);
 	int r = 0;
 
 	control->workers = calloc(n, sizeof(struct worker *));

@@ -318,12 +318,20 @@ static void without_a_user_only_new_privileges_are_given_up(void **state)
 
 #define PROCESS_TEST(test) cmocka_unit_test_setup_teardown(test, start_process, end_process)
 
+static void workers_are_as_configured_or_one_a_processor(void **state)
+{
+	(void)state;
+	assert_int_equal(process_n_workers(7), 7);
+	assert_true(process_n_workers(0) >= 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PROCESS_TEST(first_stop_drains_and_second_ends_at_once),
 		PROCESS_TEST(hangup_reloads_and_usr1_reopens),
 		PROCESS_TEST(broken_pipe_is_an_error_and_no_death),
+		cmocka_unit_test(workers_are_as_configured_or_one_a_processor),
 		cmocka_unit_test(limit_of_descriptors_is_raised_to_the_hard_one),
 		PROCESS_TEST(ready_is_said_to_systemd_and_on_the_descriptor),
 		PROCESS_TEST(abstract_notify_socket_is_found),
