@@ -41,7 +41,7 @@ ns2     IN A   {gtm_2}
 mail    IN A   192.0.2.25
         IN AAAA 2001:db8::25
 alias   IN CNAME mail
-"""
+""" + "".join(f'big IN TXT "{letter * 200}"\n' for letter in "abcdefghij")
 
 _octets = itertools.count(32 + os.getpid() % 190)
 
