@@ -32,11 +32,13 @@ function(meridian_fuzz_target name)
 		target_link_options(${target} PRIVATE -fsanitize=fuzzer)
 		add_test(NAME fuzz.run.${name}
 			COMMAND ${CMAKE_SOURCE_DIR}/tests/fuzz/run_short $<TARGET_FILE:${target}> ${corpus})
-		set_tests_properties(fuzz.run.${name} PROPERTIES TIMEOUT 600 LABELS fuzz)
+		set_tests_properties(fuzz.run.${name} PROPERTIES TIMEOUT 600 LABELS fuzz
+			WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 	else()
 		add_executable(${target} fuzz_${name}.c replay.c)
 		add_test(NAME fuzz.replay.${name} COMMAND ${target} ${corpus})
-		set_tests_properties(fuzz.replay.${name} PROPERTIES TIMEOUT 120 LABELS fuzz)
+		set_tests_properties(fuzz.replay.${name} PROPERTIES TIMEOUT 120 LABELS fuzz
+			WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 	endif()
 	target_link_libraries(${target} PRIVATE ${ARGN} meridian-flags)
 	set_target_properties(${target} PROPERTIES
