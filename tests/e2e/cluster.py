@@ -218,12 +218,21 @@ class Cluster:
         return self
 
     def settle(self, deadline_s: float = 60) -> "Cluster":
-        """Until each GTM sends each continent's client to its own region."""
+        """Until every member sees every other alive, each edge's service among them, and each GTM sends each
+        continent's client to its own region."""
+        for member in self.programs:
+            until(lambda: self.sees_all(member.name), f"{member.name} sees all members", deadline_s)
         for gtm in self.gtms:
             for region in self.regions:
                 until(lambda: self.region_for(CLIENTS[region], gtm) == region,
                       f"{gtm} sends {CLIENTS[region]} to {region}", deadline_s)
         return self
+
+    def sees_all(self, name: str) -> bool:
+        members = self.status(name)["view"]["members"]
+        return len(members) == len(self.programs) and all(
+            member["state"] == "alive" and (member["name"] in self.gtms or member["services"])
+            for member in members)
 
     def stop(self) -> None:
         for program in self.programs:
