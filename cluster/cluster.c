@@ -18,6 +18,7 @@ enum {
 	LEAVE_MS = 700, /* a few rounds of gossip */
 	GOSSIP_RECEIVE_BYTES = 4 * 1024 * 1024,
 	GOSSIP_SEND_BYTES = 1024 * 1024,
+	MAX_PORT_TRIES = 64,
 };
 
 /* --- start ---------------------------------------------------------------------------------- */
@@ -65,34 +66,42 @@ static int open_identity(struct cluster *cluster, enum member_role role)
 	return check_certificate(cluster, role);
 }
 
-static int open_socket(struct sock_registry *socks, enum sock_type type, const struct addr *addr,
-		       int *ret_fd, struct addr *ret_addr)
+static struct sock_wish socket_wish(enum sock_type type, const struct addr *addr)
 {
-	const struct sock_wish wish = {
+	return (struct sock_wish){
 		.purpose = "gossip",
 		.type = type,
 		.addr = *addr,
 		.receive_bytes = type == SOCK_TYPE_DATAGRAM ? GOSSIP_RECEIVE_BYTES : 0,
 		.send_bytes = type == SOCK_TYPE_DATAGRAM ? GOSSIP_SEND_BYTES : 0,
 	};
-	int r = sock_get(socks, &wish, ret_fd, ret_addr);
-
-	if (r < 0)
-		sock_error_log(&wish, r);
-	return r < 0 ? err_pass(r) : 0;
 }
 
-/* UDP and TCP have the same port, also when the kernel chooses it. */
+/* UDP and TCP have the same port, also when the kernel chooses it: it chooses for UDP, and whether
+ * TCP has that one free is luck, so it is asked again. */
 static int open_sockets(struct cluster *cluster, struct sock_registry *socks)
 {
+	bool chosen = addr_port(&cluster->conf->listen) == 0;
+	struct sock_wish wish;
 	struct addr bound, tcp_bound;
-	int r = open_socket(socks, SOCK_TYPE_DATAGRAM, &cluster->conf->listen, &cluster->udp_fd,
-			    &bound);
+	int r = 0;
 
-	if (r == 0)
-		r = open_socket(socks, SOCK_TYPE_STREAM, &bound, &cluster->tcp_fd, &tcp_bound);
-	if (r < 0)
+	for (int tries = chosen ? MAX_PORT_TRIES : 1; tries > 0; tries--) {
+		wish = socket_wish(SOCK_TYPE_DATAGRAM, &cluster->conf->listen);
+		r = sock_get(socks, &wish, &cluster->udp_fd, &bound);
+		if (r < 0)
+			break;
+		wish = socket_wish(SOCK_TYPE_STREAM, &bound);
+		r = sock_get(socks, &wish, &cluster->tcp_fd, &tcp_bound);
+		if (r != -EADDRINUSE)
+			break;
+		if (tries > 1)
+			sock_give_up(socks, cluster->udp_fd);
+	}
+	if (r < 0) {
+		sock_error_log(&wish, r);
 		return err_pass(r);
+	}
 	cluster->addr = cluster->conf->advertise.len != 0 ? cluster->conf->advertise : bound;
 	return 0;
 }

@@ -2,12 +2,13 @@
 """A cluster of real processes on loopback: regions of edges, GTMs, origins, all in one temporary folder.
 
 Each cluster has a second octet of its own (127.A.region.number), so that several run side by side; ports
-come from the kernel and are the same for all members."""
+are free ones and the same for all members."""
 import dataclasses
 import itertools
 import json
 import os
 import pathlib
+import random
 import re
 import socket
 import subprocess
@@ -47,12 +48,13 @@ _octets = itertools.count(32 + os.getpid() % 190)
 
 
 def free_port() -> int:
-    """A port that is free for UDP and TCP on loopback at this moment."""
+    """A port that is free for UDP and TCP on loopback at this moment. Below those that the kernel gives to
+    clients, so that no connection takes it before the server that it is for."""
     while True:
+        port = random.randrange(10240, 32768)
         with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port = tcp.getsockname()[1]
             try:
+                tcp.bind(("127.0.0.1", port))
                 udp.bind(("127.0.0.1", port))
             except OSError:
                 continue

@@ -3,6 +3,10 @@
  * cluster: real clusters on the loopback, several members in this process, each with a thread of
  * its own: they find each other, tell each other how they are, and notice who has gone.
  */
+#include <arpa/inet.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include "tests/unit/cluster/fixture.h"
 
 #include "cluster/cluster.h"
@@ -335,6 +339,45 @@ static void what_does_not_fit_does_not_start(void **state)
 	world_drop(w);
 }
 
+/* Every second port of that address that the kernel gives out, held for TCP. */
+static size_t ports_hold(const char *ip, int *fds, size_t max_fds)
+{
+	const struct rlimit many = { max_fds + 1000, max_fds + 1000 };
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	size_t n = 0;
+
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &many), 0);
+	assert_int_equal(inet_pton(AF_INET, ip, &in.sin_addr), 1);
+	for (unsigned port = 32768; port < 61000 && n < max_fds; port += 2) {
+		in.sin_port = htons((uint16_t)port);
+		fds[n] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_true(fds[n] >= 0);
+		if (bind(fds[n], (struct sockaddr *)&in, sizeof(in)) == 0)
+			n++;
+		else
+			close(fds[n]);
+	}
+	return n;
+}
+
+static void port_that_only_udp_has_free_is_not_taken(void **state)
+{
+	static int fds[14200];
+	size_t n_fds = ports_hold("127.9.8.7", fds, ARRAY_LEN(fds));
+	struct world *w = world_make();
+	struct node *a = node_add(w, "a", "c", ROLE_EDGE);
+
+	(void)state;
+	assert_true(addr_parse(SPAN_LIT("127.9.8.7:0"), &a->cluster_conf.listen));
+	for (int i = 0; i < 8; i++) {
+		node_start(a);
+		node_end(a, cluster_hand_over);
+	}
+	while (n_fds > 0)
+		close(fds[--n_fds]);
+	world_drop(w);
+}
+
 static int metrics_forget(void **state)
 {
 	(void)state;
@@ -351,6 +394,7 @@ int main(void)
 		cmocka_unit_test(leaving_member_is_seen_to_leave),
 		cmocka_unit_test(wrong_cluster_key_is_told_refused_and_counted),
 		cmocka_unit_test(what_does_not_fit_does_not_start),
+		cmocka_unit_test(port_that_only_udp_has_free_is_not_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, metrics_forget);
