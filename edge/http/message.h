@@ -33,6 +33,7 @@ enum http_body {
 	HTTP_BODY_LENGTH,      /* exactly body_length bytes */
 	HTTP_BODY_STREAM,      /* chunked, or HTTP/2 DATA without a length: ends when it says so */
 	HTTP_BODY_UNTIL_CLOSE, /* a response of HTTP/1.0 that ends with its connection */
+	HTTP_BODY_TUNNEL,      /* of a 101: what follows, both ways, is no HTTP any more */
 };
 
 /* Names that code asks for have a number; edge/http/names.def lists them. */
@@ -63,8 +64,9 @@ struct http_head {
 	struct span path;      /* of it, before the '?', as it came */
 	struct span query;     /* after the '?'; empty when there is none */
 	bool expects_continue; /* Expect: 100-continue */
-	struct span upgrade;   /* the protocol asked for (WebSocket), if Connection named it; else
-				  empty */
+	bool takes_trailers;   /* TE: trailers, and Connection named TE */
+	struct span upgrade;   /* the protocol asked for ("websocket"), if Connection named it, or
+				  by RFC 8441's :protocol, then with GET for CONNECT; else empty */
 
 	/* Responses. */
 	uint16_t status;

@@ -9,6 +9,13 @@
  * stays in the giver's chain, and the giver is called when there is room: that is all of the
  * back-pressure. Everything runs on one worker's thread. Nobody calls back from inside a call: what
  * follows from a call comes in a later callback (or at the end of this turn).
+ *
+ * Trailers are told before the end of the body that they follow, in the fields of a head that has
+ * nothing else; the end of the body is theirs, too.
+ *
+ * A tunnel is a request with `upgrade` and a response of 101 with HTTP_BODY_TUNNEL. The request had
+ * no body; with the 101 both bodies begin anew, as bytes until each side ends. HTTP/2 says 200 for
+ * it and keeps what RFC 8441 has no use for to itself.
  */
 #pragma once
 
@@ -30,6 +37,8 @@ struct request_events {
 	 * no more comes after what is in `body` (said again with each call until the chain is
 	 * empty). */
 	void (*on_body)(void *exchange, struct chain *body, bool end);
+	/* The request's trailers, before the on_body with `end`. They live as long as the head. */
+	void (*on_trailers)(void *exchange, const struct http_head *trailers);
 	/* There is room for response bytes again, after send_body left some. */
 	void (*on_writable)(void *exchange);
 	/* The client has gone, or broke the protocol, before the response ended. The responder is
@@ -51,6 +60,9 @@ struct responder_ops {
 	 * response ends when the chain is empty. Bytes may wait in the responder until the turn's
 	 * end, then leave in one write with all else. */
 	int (*send_body)(struct responder *responder, struct chain *body, bool end);
+	/* What follows the body, before the send_body with `end`; not sent to who cannot take it.
+	 * Borrowed until then. */
+	void (*set_trailers)(struct responder *responder, const struct http_head *trailers);
 	/* The exchange has room for request body again. (At the start it has: on_body comes unasked
 	 * once the exchange has called this the first time; with Expect: 100-continue the first
 	 * call sends the 100.) */
@@ -90,6 +102,8 @@ struct response_events {
 	void (*on_head)(void *fetch, struct http_head *head, bool end);
 	/* As request_events.on_body. */
 	void (*on_body)(void *fetch, struct chain *body, bool end);
+	/* As request_events.on_trailers; in the arena given to begin(). */
+	void (*on_trailers)(void *fetch, const struct http_head *trailers);
 	void (*on_writable)(void *fetch); /* room for request body again */
 	/* The origin failed: before or after the head. `untouched`: the origin cannot have begun to
 	 * act on the request (a kept connection was closed before a byte of an answer, or nothing
@@ -106,6 +120,7 @@ struct requester_ops {
 	int (*send_head)(struct requester *requester, const struct http_head *head, bool end);
 	int (*send_body)(struct requester *requester, struct chain *body,
 			 bool end); /* as responder_ops */
+	void (*set_trailers)(struct requester *requester, const struct http_head *trailers);
 	void (*want_body)(struct requester *requester);
 	/* Not wanted any more: closes what cannot be reused. No event follows. */
 	void (*cancel)(struct requester *requester);
