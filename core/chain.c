@@ -204,3 +204,37 @@ struct span chain_front(const struct chain *chain)
 
 	return chain->n ? span_of(slice->at, slice->len) : SPAN_NONE;
 }
+
+/* Copies as much of `from` as fits in a block of its own behind `to`. False: no block. */
+static bool block_fill(struct chain *to, struct chain *from, struct slab *slab)
+{
+	struct block *block = slab_take(slab);
+
+	if (!block)
+		return false;
+	while (!chain_empty(from) && block->len < BLOCK_BYTES) {
+		struct span part = span_first(chain_front(from), BLOCK_BYTES - block->len);
+		memcpy(block->bytes + block->len, part.at, part.len);
+		block->len += (uint32_t)part.len;
+		chain_drop(from, part.len);
+	}
+	chain_push_block(to, block, 0, block->len);
+	block_unref(block);
+	return true;
+}
+
+bool chain_squeeze(struct chain *chain, struct slab *slab)
+{
+	struct chain squeezed = { 0 };
+
+	while (!chain_empty(chain) && !chain_full(&squeezed)) {
+		if (!block_fill(&squeezed, chain, slab))
+			break;
+	}
+	bool whole = chain_empty(chain);
+	/* What was not copied stays behind what was. */
+	chain_move(&squeezed, chain, SIZE_MAX);
+	MUST(chain_empty(chain));
+	*chain = squeezed;
+	return whole;
+}

@@ -78,6 +78,9 @@ size_t chain_move(struct chain *to, struct chain *from, size_t max_bytes);
 /* Drops n bytes from the front; n <= bytes. */
 void chain_drop(struct chain *chain, size_t n);
 void chain_clear(struct chain *chain);
+/* Copies the bytes into as few blocks as they need, so that many short slices hold no more. False:
+ * no block was left before all was copied; no byte is lost. */
+bool chain_squeeze(struct chain *chain, struct slab *slab);
 /* Fills iov from the front; returns the number filled. */
 int chain_iov(const struct chain *chain, struct iovec *iov, int max_iov);
 /* The first slice's bytes; empty when the chain is. */

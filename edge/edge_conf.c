@@ -38,6 +38,7 @@ static const struct conf_section listener_tls_section = {
 static const struct conf_key listener_keys[] = {
 	CONF_STRING(struct listener_section, name, CONF_REQUIRED, CONF_NO_INITIAL, "for logs"),
 	CONF_SCALAR(struct listener_section, CONF_TYPE_ADDRESS, address, CONF_REQUIRED, "where clients connect"),
+	CONF_BOOL  (struct listener_section, http2, "true", "HTTP/2, too: by ALPN with TLS, and without it for who begins with its preface"),
 	CONF_SECTION_OPTIONAL(struct listener_section, tls, &listener_tls_section, "TLS to clients"),
 	CONF_END
 };
@@ -205,6 +206,20 @@ static const struct conf_section limits_section = {
 	.help = "How much of something a stranger may make us hold.",
 };
 
+static const struct conf_key http2_keys[] = {
+	CONF_COUNT(struct http2_section, max_streams, 1, 256, "100", "requests of one connection at a time"),
+	CONF_SIZE (struct http2_section, "window", window_bytes, 65535, 192 * 1024, "128KiB", "of a request's body that is on its way and was not taken"),
+	CONF_COUNT(struct http2_section, resets, 1, 1000000, "200", "requests that a connection may have broken off before their end, by the client's doing"),
+	CONF_COUNT(struct http2_section, resets_per_s, 1, 1000000, "20", "how many of them are forgiven each second"),
+	CONF_COUNT(struct http2_section, control_frames, 1, 10000000, "2000", "frames of a connection that carry nothing (pings, settings, window updates, empty data)"),
+	CONF_COUNT(struct http2_section, control_frames_per_s, 1, 10000000, "1000", "how many of them are forgiven each second"),
+	CONF_END
+};
+static const struct conf_section http2_section = {
+	.name = "http2", .struct_size = sizeof(struct http2_section), .keys = http2_keys,
+	.help = "HTTP/2 with clients. A connection over one of its budgets is closed, and counted as `client-abuse`.",
+};
+
 static const struct conf_choice forward_choices[] = {
 	{ "append", FORWARD_FOR_APPEND }, { "replace", FORWARD_FOR_REPLACE }, { "off", FORWARD_FOR_OFF }, { NULL, 0 }
 };
@@ -258,6 +273,7 @@ static const struct conf_key edge_keys[] = {
 	CONF_LIST   (struct edge_conf, services,  n_services,  &service_section,  CONF_REQUIRED, "what is served"),
 	CONF_SECTION(struct edge_conf, timeouts,  &timeouts_section,  CONF_OPTIONAL, "how long each step may take"),
 	CONF_SECTION(struct edge_conf, limits,    &limits_section,    CONF_OPTIONAL, "how much is held"),
+	CONF_SECTION(struct edge_conf, http2,     &http2_section,     CONF_OPTIONAL, "HTTP/2 with clients"),
 	CONF_SECTION(struct edge_conf, forwarded, &forwarded_section, CONF_OPTIONAL, "what is added on the way through"),
 	CONF_SECTION_OPTIONAL(struct edge_conf, access_log, &access_log_section, "a line for each request"),
 	CONF_SECTION(struct edge_conf, resolver,  &resolver_section,  CONF_OPTIONAL, "how names are resolved"),

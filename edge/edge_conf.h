@@ -18,6 +18,7 @@ struct certificate_conf {
 struct listener_section {
 	const char *name;
 	struct addr address;
+	bool http2;
 	struct listener_tls_conf {
 		bool set;
 		struct certificate_conf *certificates;
@@ -38,6 +39,12 @@ struct limits_conf {
 	uint32_t request_fields;
 	uint32_t connections;   /* of one listener in one worker */
 	uint64_t buffers_bytes; /* of one worker */
+};
+
+struct http2_section {
+	uint32_t max_streams;
+	uint64_t window_bytes;
+	uint32_t resets, resets_per_s, control_frames, control_frames_per_s;
 };
 
 struct access_log_conf {
@@ -72,6 +79,7 @@ struct edge_conf {
 	size_t n_services;
 	struct timeouts_conf timeouts;
 	struct limits_conf limits;
+	struct http2_section http2;
 	struct forward_conf forwarded;
 	struct access_log_conf access_log;
 	struct resolver_section resolver;

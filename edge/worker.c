@@ -117,6 +117,27 @@ static void on_port_empty(void *arg)
 	drained_check(worker);
 }
 
+static struct h2_limits http2_limits(const struct edge_conf *edge)
+{
+	const struct timeouts_conf *timeouts = &edge->timeouts;
+	const struct http2_section *http2 = &edge->http2;
+
+	return (struct h2_limits){
+		.max_streams = http2->max_streams,
+		.window_bytes = (uint32_t)http2->window_bytes,
+		.head = { .max_bytes = edge->limits.request_head_bytes,
+			  .max_fields = (uint16_t)edge->limits.request_fields },
+		.head_timeout_ms = timeouts->client_header_ms,
+		.body_timeout_ms = timeouts->client_body_ms,
+		.idle_timeout_ms = timeouts->keep_alive_ms,
+		.write_timeout_ms = timeouts->client_write_ms,
+		.linger_ms = timeouts->linger_ms,
+		.drain_grace_ms = h2_server_limits_usual.drain_grace_ms,
+		.resets = { http2->resets, http2->resets_per_s },
+		.controls = { http2->control_frames, http2->control_frames_per_s },
+	};
+}
+
 static void listener_conf_fill(const struct edge_plan *plan, size_t i,
 			       struct listener_conf *ret_conf)
 {
@@ -134,6 +155,8 @@ static void listener_conf_fill(const struct edge_plan *plan, size_t i,
 			   .write_timeout_ms = timeouts->client_write_ms,
 			   .linger_ms = timeouts->linger_ms,
 			   .drain_grace_ms = h1_server_limits_usual.drain_grace_ms },
+		.speaks_http2 = plan->edge->listeners[i].http2,
+		.http2 = http2_limits(plan->edge),
 		.handshake_timeout_ms = timeouts->tls_handshake_ms,
 		.max_conns = limits->connections,
 	};

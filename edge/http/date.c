@@ -29,3 +29,12 @@ struct span http_date(int64_t wall_s, char text[HTTP_DATE_BYTES + 1])
 	text[HTTP_DATE_BYTES] = 0;
 	return span_of(text, HTTP_DATE_BYTES);
 }
+
+struct span http_date_now(struct http_date_cache *cache, int64_t wall_s)
+{
+	if (wall_s != cache->at_s || !cache->text[0]) {
+		http_date(wall_s, cache->text);
+		cache->at_s = wall_s;
+	}
+	return span_of(cache->text, HTTP_DATE_BYTES);
+}

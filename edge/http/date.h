@@ -12,3 +12,10 @@ enum { HTTP_DATE_BYTES = 29 }; /* "Sun, 06 Nov 1994 08:49:37 GMT" */
 
 /* Into `text` (HTTP_DATE_BYTES + 1, NUL-terminated). Years 0 to 9999; others give the nearest. */
 struct span http_date(int64_t wall_s, char text[HTTP_DATE_BYTES + 1]);
+
+/* The Date of this second, composed once. Zeroed at first. */
+struct http_date_cache {
+	int64_t at_s;
+	char text[HTTP_DATE_BYTES + 1];
+};
+struct span http_date_now(struct http_date_cache *cache, int64_t wall_s);

@@ -54,6 +54,7 @@ void h1_body_init(struct h1_body *body, enum http_body kind, uint64_t length)
 		body->left = 0;
 		return;
 	case HTTP_BODY_UNTIL_CLOSE:
+	case HTTP_BODY_TUNNEL:
 		body->state = STATE_UNTIL_CLOSE;
 		body->left = 0;
 		return;

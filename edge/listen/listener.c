@@ -48,6 +48,7 @@ struct listener {
 	LIST_HEAD(, arrival) arrivals;
 	size_t n_arrivals;
 	struct h1_servers http1;
+	struct h2_servers http2;
 	struct loop_timer shortage;
 	struct loop_task empty;
 	bool paused, draining;
@@ -57,7 +58,8 @@ struct listener {
 
 size_t listener_n_conns(const struct listener *listener)
 {
-	return listener->n_arrivals + h1_servers_count(&listener->http1);
+	return listener->n_arrivals + h1_servers_count(&listener->http1) +
+	       h2_servers_count(&listener->http2);
 }
 
 /* A connection less. */
@@ -102,7 +104,11 @@ static void on_open(struct conn *conn, void *arg)
 	MUST(listener->kind == LISTENER_KIND && arrival->conn == conn);
 	if (arrival->certs)
 		metric_add(listener->maker->metrics, EDGE_METRIC_TLS_HANDSHAKES, 1);
-	if (h1_server_begin(&listener->http1, arrival_end(arrival)) < 0) {
+	bool http2 = span_eq(conn_alpn(conn), SPAN_LIT("h2"));
+	conn = arrival_end(arrival);
+	int r = http2 ? h2_server_begin(&listener->http2, conn, SPAN_NONE)
+		      : h1_server_begin(&listener->http1, conn);
+	if (r < 0) {
 		metric_add(listener->maker->metrics, EDGE_METRIC_CONNECTIONS_REFUSED, 1);
 		count_down(listener);
 	}
@@ -244,6 +250,7 @@ static void conf_set(struct listener *listener, const struct listener_conf *conf
 		cert_set_ref(conf->certs);
 	listener->conf = *conf;
 	listener->http1.limits = conf->http1;
+	h2_servers_set_limits(&listener->http2, &conf->http2);
 	cert_set_unref(old);
 }
 
@@ -254,6 +261,7 @@ static void listener_free(struct listener *listener)
 	loop_timer_stop(&listener->shortage);
 	loop_undefer(listener->maker->loop, &listener->empty);
 	h1_servers_fini(&listener->http1);
+	h2_servers_fini(&listener->http2);
 	cert_set_unref(listener->conf.certs);
 	OBJ_FREE(listener);
 }
@@ -286,8 +294,9 @@ int listener_open(const struct listener_setup *setup, const struct listener_conf
 	LIST_INIT(&listener->arrivals);
 	loop_timer_init(&listener->shortage, setup->maker->loop, on_shortage_over, listener);
 	h1_servers_init(&listener->http1, setup->maker, &conf->http1);
-	listener->http1.on_closed = on_closed;
-	listener->http1.on_closed_arg = listener;
+	h2_servers_init(&listener->http2, setup->maker, &conf->http2);
+	listener->http2.on_closed = listener->http1.on_closed = on_closed;
+	listener->http2.on_closed_arg = listener->http1.on_closed_arg = listener;
 	conf_set(listener, conf);
 	listener->n_doors = setup->n_fds;
 	for (size_t i = 0; i < setup->n_fds; i++)
@@ -334,6 +343,7 @@ void listener_drain(struct listener *listener)
 	loop_timer_stop(&listener->shortage);
 	doors_want(listener, false);
 	h1_servers_drain(&listener->http1);
+	h2_servers_drain(&listener->http2);
 	if (listener_n_conns(listener) == 0)
 		loop_defer(listener->maker->loop, &listener->empty);
 }
@@ -350,5 +360,6 @@ void listener_close(struct listener *listener)
 	LIST_FOREACH_SAFE (arrival, &listener->arrivals, link, next)
 		conn_close(arrival_end(arrival));
 	h1_servers_close(&listener->http1, REASON_SHUTDOWN);
+	h2_servers_close(&listener->http2, REASON_SHUTDOWN);
 	listener_free(listener);
 }

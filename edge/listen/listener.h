@@ -6,6 +6,7 @@
 #pragma once
 
 #include "edge/http1/h1_server.h"
+#include "edge/http2/h2_server.h"
 #include "edge/tls/certs.h"
 
 struct listener;
@@ -13,6 +14,8 @@ struct listener;
 struct listener_conf {
 	struct cert_set *certs; /* NULL: plain; a reference is taken */
 	struct h1_server_limits http1;
+	struct h2_limits http2;
+	bool speaks_http2; /* by prior knowledge; by ALPN, when `certs` offer it, always */
 	int64_t handshake_timeout_ms;
 	size_t max_conns; /* of this listener in this worker; more are closed at once */
 };

@@ -32,7 +32,7 @@ struct cert_set {
 };
 
 /* What is spoken above TLS: HTTP/2 will stand before it. */
-static const uint8_t alpn[] = "\x08http/1.1";
+static const uint8_t alpn[] = "\x02h2\x08http/1.1";
 
 static void set_free(struct cert_set *set)
 {

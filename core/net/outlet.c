@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * outlet: the text that lies behind other text in the same block lengthens its slice.
+ */
+#include "core/net/outlet.h"
+
+#include "core/error.h"
+#include "core/obj.h"
+
+void outlet_init(struct outlet *outlet, struct slab *slab)
+{
+	*outlet = (struct outlet){ .slab = slab };
+}
+
+static void block_drop(struct outlet *outlet)
+{
+	if (outlet->block)
+		block_unref(outlet->block);
+	outlet->block = NULL;
+}
+
+void outlet_fini(struct outlet *outlet)
+{
+	block_drop(outlet);
+	chain_clear(&outlet->chain);
+}
+
+/* Whether the block's next byte would lengthen the last slice. */
+static bool joins(const struct outlet *outlet)
+{
+	const struct chain *chain = &outlet->chain;
+	const struct slice *last =
+		&chain->slices[(chain->first + chain->n + CHAIN_SLICES - 1u) % CHAIN_SLICES];
+
+	return chain->n && outlet->block && last->owner == &outlet->block->owner &&
+	       last->at + last->len == outlet->block->bytes + outlet->block->len;
+}
+
+uint8_t *outlet_room(struct outlet *outlet, size_t n)
+{
+	MUST(n <= BLOCK_BYTES);
+	if (!outlet->block || BLOCK_BYTES - outlet->block->len < n) {
+		block_drop(outlet);
+		outlet->block = slab_take(outlet->slab);
+	}
+	outlet->failed |= !outlet->block || (chain_full(&outlet->chain) && !joins(outlet));
+	return outlet->failed ? NULL : outlet->block->bytes + outlet->block->len;
+}
+
+void outlet_grew(struct outlet *outlet, size_t n)
+{
+	struct block *block = outlet->block;
+
+	if (n == 0)
+		return;
+	MUST(block && n <= BLOCK_BYTES - block->len);
+	block->len += (uint32_t)n;
+	chain_push_block(&outlet->chain, block, block->len - (uint32_t)n, (uint32_t)n);
+	outlet->n_queued += n;
+}
+
+void outlet_text(struct outlet *outlet, struct span text)
+{
+	while (text.len && !outlet->failed) {
+		uint8_t *at = outlet_room(outlet, 1);
+		if (!at)
+			return;
+		struct span part = span_first(text, BLOCK_BYTES - outlet->block->len);
+		memcpy(at, part.at, part.len);
+		outlet_grew(outlet, part.len);
+		text = span_from(text, part.len);
+	}
+}
+
+void outlet_move(struct outlet *outlet, struct chain *from, size_t n)
+{
+	size_t moved = chain_move(&outlet->chain, from, n);
+
+	MUST(moved == n);
+	outlet->n_queued += n;
+}
+
+int outlet_flush(struct outlet *outlet, struct conn *conn)
+{
+	struct iovec iov[CHAIN_SLICES];
+	size_t n;
+
+	while (!chain_empty(&outlet->chain)) {
+		int r = conn_writev(conn, iov, chain_iov(&outlet->chain, iov, CHAIN_SLICES), &n);
+		if (r != CONN_OK)
+			return r;
+		outlet->n_written += n;
+		chain_drop(&outlet->chain, n);
+	}
+	block_drop(outlet);
+	return CONN_OK;
+}

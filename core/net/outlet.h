@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * outlet: what waits to leave on a conn. Text is composed in a block, bodies go by reference, and
+ * all of it leaves in one write. Text that follows text is one slice.
+ *
+ * The error sticks: without a block, or past the chain's room, `failed` is set and nothing more is
+ * composed, so that a writer of many pieces looks once, at the end. One worker's thread.
+ */
+#pragma once
+
+#include "core/chain.h"
+#include "core/net/conn.h"
+
+struct outlet {
+	struct slab *slab;   /* borrowed */
+	struct block *block; /* text is composed behind its end; owned reference; NULL: none */
+	struct chain chain;
+	bool failed;
+	uint64_t n_queued;  /* bytes that were put in */
+	uint64_t n_written; /* bytes that the conn has taken */
+};
+
+void outlet_init(struct outlet *outlet, struct slab *slab);
+void outlet_fini(struct outlet *outlet);
+/* Copies. */
+void outlet_text(struct outlet *outlet, struct span text);
+/* Room for n bytes in a row (at most BLOCK_BYTES), to be written and then said by outlet_grew()
+ * before anything else is put in. NULL: failed. */
+uint8_t *outlet_room(struct outlet *outlet, size_t n);
+void outlet_grew(struct outlet *outlet, size_t n);
+/* Moves the first n bytes by reference; the chain has room for their slices. */
+void outlet_move(struct outlet *outlet, struct chain *from, size_t n);
+/* How many slices more the chain holds. */
+static inline unsigned outlet_slices(const struct outlet *outlet)
+{
+	return CHAIN_SLICES - (unsigned)outlet->chain.n;
+}
+static inline bool outlet_empty(const struct outlet *outlet)
+{
+	return chain_empty(&outlet->chain);
+}
+static inline size_t outlet_bytes(const struct outlet *outlet)
+{
+	return outlet->chain.bytes;
+}
+/* Writes until all has left (CONN_OK), or CONN_BLOCKED, or CONN_BROKEN. */
+int outlet_flush(struct outlet *outlet, struct conn *conn);

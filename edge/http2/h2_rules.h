@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * h2_rules: which fields may come in HTTP/2 (RFC 9113 8.2, 8.3). Pure.
+ */
+#pragma once
+
+#include "edge/http/message.h"
+
+/* A token in lower case (RFC 9113 8.2.1). */
+bool http2_name_is_valid(struct span name);
+/* Field content without a space or tab at either end. */
+bool http_value_is_valid(struct span value);
+bool http_token_is_valid(struct span text);
+/* What stands in :path: "*", or from '/' on what a target may hold. */
+bool http2_path_is_valid(struct span path);
+/* Connection and its kin, and TE when it says anything but "trailers" (RFC 9113 8.2.2). */
+bool http2_field_is_connection_specific(enum http_name id, struct span name, struct span value);
+/* RFC 9110 6.5.1: what must be known before the body, or never at all. */
+bool http_field_is_barred_from_trailers(enum http_name id, struct span name);
+/* *ret_host: lower case, in the arena; without port and trailing dot. */
+bool http_authority_parse(struct span authority, struct arena *arena, struct span *ret_host);

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * h2_write: frames out. Header blocks are put at once, for what they say is short and the other
+ * side waits for it; bodies wait in their streams until the turn's end, when the pump takes them in
+ * the order of RFC 9218: by urgency, then whole, or by turns if they say that they are incremental.
+ */
+#include "core/error.h"
+#include "core/obj.h"
+#include "edge/http2/h2_encode.h"
+#include "edge/http2/h2_session_priv.h"
+
+enum {
+	/* What waits for the conn is at most this plus a frame. */
+	MAX_OUT_BYTES = 64 * 1024,
+	/* Slices that bodies never take: for heads and control frames. */
+	SPARE_SLICES = 6,
+	/* Copying that much is cheaper than a slice of its own. */
+	COPY_BYTES = 2048,
+	MAX_STREAM_BYTES = 64 * 1024,
+};
+
+static bool has_something(const struct h2_stream *stream)
+{
+	if (stream->closed || !stream->head_sent || stream->out_ended)
+		return false;
+	if (chain_empty(&stream->out))
+		return stream->out_closing;
+	return stream->send_window > 0;
+}
+
+void h2_ready_add(struct h2_stream *stream)
+{
+	struct h2_session *session = stream->session;
+
+	if (stream->queued_ready || !has_something(stream))
+		return;
+	TAILQ_INSERT_TAIL(&session->ready[stream->priority.urgency], stream, link);
+	stream->queued_ready = true;
+	session->n_ready++;
+	h2_session_run_later(session);
+}
+
+void h2_ready_remove(struct h2_stream *stream)
+{
+	struct h2_session *session = stream->session;
+
+	if (!stream->queued_ready)
+		return;
+	TAILQ_REMOVE(&session->ready[stream->priority.urgency], stream, link);
+	stream->queued_ready = false;
+	session->n_ready--;
+}
+
+/* Our side of the stream is in the outlet, whole. */
+static void out_end(struct h2_stream *stream)
+{
+	struct h2_session *session = stream->session;
+
+	stream->out_ended = true;
+	stream->sent_at = session->out.n_queued;
+	h2_ready_remove(stream);
+	TAILQ_INSERT_TAIL(&session->sent, stream, link);
+	stream->queued_sent = true;
+}
+
+int h2_stream_send_block(struct h2_stream *stream, struct span block, bool end)
+{
+	struct h2_session *session = stream->session;
+
+	MUST(!stream->out_ended && !stream->closed);
+	h2_put_headers(&session->out, stream->id, block, end);
+	if (session->out.failed)
+		return err_new(-ENOMEM);
+	h2_session_run_later(session);
+	if (end)
+		out_end(stream);
+	return 0;
+}
+
+void h2_stream_send_body(struct h2_stream *stream, struct chain *body, bool end)
+{
+	MUST(stream->head_sent && !stream->out_closing && !stream->closed);
+	if (stream->out.bytes < MAX_STREAM_BYTES)
+		chain_move(&stream->out, body, MAX_STREAM_BYTES - stream->out.bytes);
+	stream->starved = !chain_empty(body);
+	stream->out_closing = end && chain_empty(body);
+	h2_ready_add(stream);
+}
+
+static void copy_put(struct h2_stream *stream, size_t n, bool last)
+{
+	struct outlet *out = &stream->session->out;
+	const struct h2_header header = { .length = (uint32_t)n,
+					  .type = H2_DATA,
+					  .flags = last ? H2_FLAG_END_STREAM : 0,
+					  .stream_id = stream->id };
+	uint8_t *at = outlet_room(out, H2_HEADER_BYTES + n);
+
+	if (!at)
+		return;
+	h2_header_put(at, &header);
+	at += H2_HEADER_BYTES;
+	for (size_t left = n; left;) {
+		struct span part = span_first(chain_front(&stream->out), left);
+		memcpy(at, part.at, part.len);
+		at += part.len;
+		left -= part.len;
+		chain_drop(&stream->out, part.len);
+	}
+	outlet_grew(out, H2_HEADER_BYTES + n);
+}
+
+/* The bytes of the first slices for which the outlet has room. */
+static size_t piece_bytes(const struct h2_stream *stream)
+{
+	const struct outlet *out = &stream->session->out;
+	struct iovec iov[CHAIN_SLICES];
+	size_t bytes = 0;
+	int n = chain_iov(&stream->out, iov, (int)(outlet_slices(out) - SPARE_SLICES));
+
+	for (int i = 0; i < n; i++)
+		bytes += iov[i].iov_len;
+	return bytes;
+}
+
+/* One DATA frame, or the trailers, or an empty frame that ends the stream. */
+static void frame_send(struct h2_stream *stream)
+{
+	struct h2_session *session = stream->session;
+	int64_t window = session->send_window < stream->send_window ? session->send_window
+								    : stream->send_window;
+	size_t n = MIN(MIN(stream->out.bytes, (size_t)(window > 0 ? window : 0)),
+		       (size_t)H2_FRAME_MAX_BYTES);
+
+	if (n > COPY_BYTES)
+		n = MIN(n, piece_bytes(stream));
+	bool rest = n == stream->out.bytes && stream->out_closing;
+	bool last = rest && !stream->out_trailers;
+	if (n > COPY_BYTES) {
+		h2_put_data_header(&session->out, stream->id, n, last);
+		outlet_move(&session->out, &stream->out, n);
+	} else if (n || last) {
+		copy_put(stream, n, last);
+	}
+	session->send_window -= (int64_t)n;
+	stream->send_window -= (int64_t)n;
+	if (rest && !last) {
+		struct buf *block = &session->shared->scratch;
+		buf_empty(block);
+		h2_encode_trailers(block, stream->out_trailers);
+		h2_put_headers(&session->out, stream->id, buf_span(block), true);
+	}
+	if (rest)
+		out_end(stream);
+}
+
+static bool has_room(const struct h2_session *session)
+{
+	return outlet_bytes(&session->out) < MAX_OUT_BYTES && !session->out.failed &&
+	       outlet_slices(&session->out) > SPARE_SLICES + 1;
+}
+
+/* Without a window of the connection only ends can be sent. */
+static bool can_send(const struct h2_stream *stream)
+{
+	return stream->session->send_window > 0 || chain_empty(&stream->out);
+}
+
+static void urgency_pump(struct h2_session *session, struct h2_stream_queue *queue)
+{
+	struct h2_stream *stream, *next;
+
+	for (stream = TAILQ_FIRST(queue); stream && has_room(session); stream = next) {
+		next = TAILQ_NEXT(stream, link);
+		if (!can_send(stream))
+			continue;
+		frame_send(stream);
+		if (stream->out_ended)
+			continue;
+		if (!has_something(stream)) {
+			h2_ready_remove(stream);
+		} else if (stream->priority.incremental) {
+			TAILQ_REMOVE(queue, stream, link);
+			TAILQ_INSERT_TAIL(queue, stream, link);
+			next = next ? next : stream;
+		} else {
+			next = stream;
+		}
+	}
+}
+
+void h2_pump(struct h2_session *session)
+{
+	for (size_t i = 0; i < H2_URGENCIES && session->n_ready; i++)
+		urgency_pump(session, &session->ready[i]);
+}
+
+void h2_tell_sent(struct h2_session *session)
+{
+	struct h2_stream *stream;
+
+	while ((stream = TAILQ_FIRST(&session->sent)) &&
+	       stream->sent_at <= session->out.n_written) {
+		TAILQ_REMOVE(&session->sent, stream, link);
+		stream->queued_sent = false;
+		session->role->on_sent(stream);
+	}
+}
