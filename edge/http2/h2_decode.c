@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/obj.h"
-#include "edge/http2/h2_rules.h"
+#include "edge/http/field_rules.h"
 
 enum {
 	FIELD_OVERHEAD_BYTES = 32, /* RFC 7541 4.1 */

@@ -36,18 +36,13 @@ const struct h2_limits h2_server_limits_usual = {
 struct h2_server_stream {
 	struct h2_stream stream; /* first: the session knows this part alone */
 	SLIST_ENTRY(h2_server_stream) spare;
-	TAILQ_ENTRY(h2_server_stream) due_link;
 	struct responder responder;
 	struct arena arena;
 	const struct request_events *events;
 	void *exchange; /* NULL: none yet, or no more */
-	bool due;       /* in the server's queue: to be begun, or handed its body */
 	bool begun;
-	bool wants_body;
-	bool body_told;    /* the exchange has had all of the body, and its end */
 	bool continue_due; /* the client waits for a 100 */
 };
-TAILQ_HEAD(h2_due_queue, h2_server_stream);
 
 /* One connection. */
 struct h2_server {
@@ -55,8 +50,7 @@ struct h2_server {
 	LIST_ENTRY(h2_server) link;
 	struct h2_servers *servers; /* borrowed */
 	struct h2_session *session; /* owned until on_closed */
-	struct h2_due_queue due;
-	bool untold; /* on_closed stays quiet: the owner ends it */
+	bool untold;                /* on_closed stays quiet: the owner ends it */
 };
 
 static const struct responder_ops responder_ops;
@@ -79,21 +73,9 @@ static struct h2_servers *servers_of(const struct h2_server_stream *s)
 	return server_of(s->stream.session)->servers;
 }
 
-static void due_add(struct h2_server_stream *s)
+static int64_t body_timeout_ms(const struct h2_server_stream *s)
 {
-	if (s->due)
-		return;
-	s->due = true;
-	TAILQ_INSERT_TAIL(&server_of(s->stream.session)->due, s, due_link);
-	h2_session_run_later(s->stream.session);
-}
-
-static void due_remove(struct h2_server_stream *s)
-{
-	if (!s->due)
-		return;
-	s->due = false;
-	TAILQ_REMOVE(&server_of(s->stream.session)->due, s, due_link);
+	return servers_of(s)->shared.limits.body_timeout_ms;
 }
 
 static int block_send(struct h2_server_stream *s, const struct http_head *head, bool date, bool end)
@@ -130,44 +112,6 @@ static void refuse(struct h2_server_stream *s, enum close_reason reason)
 	answer(s, reason);
 }
 
-/* ---- bodies ------------------------------------------------------------------------------------
- */
-
-static void body_await(struct h2_server_stream *s)
-{
-	const struct h2_servers *servers = servers_of(s);
-
-	h2_stream_wake(&s->stream, mono_add_ms(loop_now(servers->maker->loop),
-					       servers->shared.limits.body_timeout_ms));
-}
-
-/* Hands on what has come of a wanted body. */
-static void body_deliver(struct h2_server_stream *s)
-{
-	struct h2_stream *stream = &s->stream;
-
-	while (s->exchange && s->wants_body && (!chain_empty(&stream->in) || stream->in_ended)) {
-		size_t before = stream->in.bytes;
-		bool end = stream->in_ended;
-		s->wants_body = false; /* the exchange may say so again */
-		if (end && stream->trailers && s->events->on_trailers)
-			s->events->on_trailers(s->exchange, stream->trailers);
-		stream->trailers = NULL;
-		s->events->on_body(s->exchange, &stream->in, end);
-		if (!s->exchange)
-			return;
-		h2_stream_credit(stream, before - stream->in.bytes);
-		if (!chain_empty(&stream->in))
-			break; /* until want_body() */
-		s->body_told = end;
-		s->wants_body = !end;
-	}
-	if (s->wants_body)
-		body_await(s);
-	else
-		h2_stream_wake(stream, MONO_NEVER);
-}
-
 /* ---- the role ----------------------------------------------------------------------------------
  */
 
@@ -202,7 +146,7 @@ static void release(struct h2_stream *stream)
 	struct h2_server_stream *s = own(stream);
 	struct h2_servers *servers = servers_of(s);
 
-	MUST(!s->exchange && !s->due);
+	MUST(!s->exchange);
 	stream->kind = 0;
 	if (servers->n_spare == MAX_SPARE) {
 		arena_fini(&s->arena);
@@ -233,7 +177,17 @@ static void on_head(struct h2_stream *stream, enum h2_decoded outcome)
 	if (priority)
 		h2_priority_read(priority->value, &stream->priority);
 	s->continue_due = stream->head.expects_continue;
-	due_add(s);
+	h2_stream_due(stream);
+}
+
+/* Hands on what has come of a wanted body. */
+static void body_deliver(struct h2_server_stream *s)
+{
+	if (!s->exchange)
+		return;
+	const struct h2_taker taker = { s->events->on_trailers, s->events->on_body, s->exchange,
+					body_timeout_ms(s) };
+	h2_stream_deliver(&s->stream, &taker);
 }
 
 static void exchange_start(struct h2_server_stream *s)
@@ -254,18 +208,14 @@ static void exchange_start(struct h2_server_stream *s)
 	s->exchange = exchange;
 }
 
-static void on_batch(struct h2_session *session)
+static void on_due(struct h2_stream *stream)
 {
-	struct h2_server *server = server_of(session);
-	struct h2_server_stream *s;
+	struct h2_server_stream *s = own(stream);
 
-	while ((s = TAILQ_FIRST(&server->due))) {
-		due_remove(s);
-		if (s->begun)
-			body_deliver(s);
-		else
-			exchange_start(s);
-	}
+	if (s->begun)
+		body_deliver(s);
+	else
+		exchange_start(s);
 }
 
 static void on_data(struct h2_stream *stream)
@@ -286,7 +236,6 @@ static void on_sent(struct h2_stream *stream)
 	struct h2_server_stream *s = own(stream);
 	void *exchange = TAKE(s->exchange);
 
-	due_remove(s);
 	if (exchange)
 		s->events->on_sent(exchange);
 	h2_stream_close(stream, H2_NO_ERROR);
@@ -298,7 +247,6 @@ static void on_reset(struct h2_stream *stream, enum close_reason reason, bool re
 	void *exchange = TAKE(s->exchange);
 
 	(void)refused; /* a client's word for its own stream */
-	due_remove(s);
 	if (exchange)
 		s->events->on_gone(exchange, reason);
 }
@@ -311,8 +259,7 @@ static void on_wake(struct h2_stream *stream)
 
 	if (!exchange)
 		return;
-	due_remove(s);
-	s->wants_body = false;
+	stream->wants_body = false;
 	s->events->on_gone(exchange, REASON_CLIENT_BODY_TIMEOUT);
 	if (stream->head_sent)
 		h2_stream_close(stream, H2_CANCEL);
@@ -348,7 +295,7 @@ static const struct h2_role server_role = {
 	.open = on_open,
 	.on_head = on_head,
 	.on_data = on_data,
-	.on_batch = on_batch,
+	.on_due = on_due,
 	.on_room = on_room,
 	.on_sent = on_sent,
 	.on_reset = on_reset,
@@ -405,18 +352,15 @@ static void set_trailers(struct responder *responder, const struct http_head *tr
 
 static void want_body(struct responder *responder)
 {
-	struct h2_server_stream *s = of(responder);
 	static const struct http_head proceed = { .status = 100 };
+	struct h2_server_stream *s = of(responder);
 
-	if (s->body_told || s->wants_body || s->stream.head.body == HTTP_BODY_NONE)
+	if (s->stream.head.body == HTTP_BODY_NONE)
 		return;
-	s->wants_body = true;
-	body_await(s);
 	if (s->continue_due && !s->stream.head_sent && chain_empty(&s->stream.in))
 		block_send(s, &proceed, false, false); /* without memory the turn's end finds it */
 	s->continue_due = false;
-	if (!chain_empty(&s->stream.in) || s->stream.in_ended)
-		due_add(s);
+	h2_stream_want_body(&s->stream, body_timeout_ms(s));
 }
 
 static void respond_abort(struct responder *responder, enum close_reason reason)
@@ -425,7 +369,6 @@ static void respond_abort(struct responder *responder, enum close_reason reason)
 
 	(void)reason; /* the exchange has it in its log line */
 	s->exchange = NULL;
-	due_remove(s);
 	h2_stream_close(&s->stream, H2_INTERNAL_ERROR);
 }
 
@@ -484,7 +427,6 @@ int h2_server_begin(struct h2_servers *servers, struct conn *conn, struct span f
 		return err_new(-ENOMEM);
 	}
 	server->servers = servers;
-	TAILQ_INIT(&server->due);
 	int r = h2_session_new(&server_role, &servers->shared, server, conn, &server->session);
 	if (r < 0) {
 		OBJ_FREE(server);

@@ -193,6 +193,16 @@ static bool is_stalled(const struct h2_session *session)
 	return !outlet_empty(&session->out) || session->n_ready;
 }
 
+/* Nothing more will come of it, but for the streams that are open. */
+static bool is_over(const struct h2_session *session)
+{
+	if (session->state == H2_SESSION_CLOSING || session->eof)
+		return true;
+	if (session->role->is_server)
+		return session->goaway_sent && session->goaway_id != H2_STREAM_MAX;
+	return session->goaway_got || session->draining;
+}
+
 /* False: the session has ended. */
 static bool after_flush(struct h2_session *session)
 {
@@ -205,10 +215,7 @@ static bool after_flush(struct h2_session *session)
 	} else if (session->n_streams) {
 		session->idle_at = MONO_NEVER;
 	}
-	if (empty && session->n_streams == 0 &&
-	    (session->state == H2_SESSION_CLOSING || session->eof ||
-	     (session->goaway_sent && session->goaway_id != H2_STREAM_MAX) ||
-	     (session->goaway_got && !session->role->is_server))) {
+	if (empty && session->n_streams == 0 && is_over(session)) {
 		end_lingering(session);
 		return false;
 	}
@@ -228,8 +235,7 @@ static void run(void *arg)
 {
 	struct h2_session *session = OBJ_CAST(struct h2_session, arg, H2_SESSION_KIND);
 
-	if (session->state != H2_SESSION_CLOSING)
-		session->role->on_batch(session);
+	h2_streams_run_due(session);
 	if (output_flush(session) && after_flush(session))
 		interest_update(session);
 }
@@ -323,8 +329,7 @@ static void on_readable(struct conn *conn, void *arg)
 		h2_read_frames(session);
 	}
 	block_give_back(session);
-	if (session->state != H2_SESSION_CLOSING)
-		session->role->on_batch(session);
+	h2_streams_run_due(session);
 	if (session->n_closed || !reads_now(session))
 		h2_session_run_later(session);
 }
@@ -481,6 +486,7 @@ static void session_init(struct h2_session *session, const struct h2_role *role,
 	for (size_t i = 0; i < H2_URGENCIES; i++)
 		TAILQ_INIT(&session->ready[i]);
 	TAILQ_INIT(&session->sent);
+	TAILQ_INIT(&session->due);
 }
 
 int h2_session_new(const struct h2_role *role, struct h2_shared *shared, void *owner,
@@ -526,13 +532,15 @@ void h2_session_drain(struct h2_session *session)
 	if (session->draining || session->state == H2_SESSION_CLOSING)
 		return;
 	session->draining = true;
+	h2_session_run_later(session);
+	if (!session->role->is_server)
+		return; /* it opens no more: nobody need be told */
 	session->goaway_sent = true;
 	/* RFC 9113 6.8: first that no more are wanted, then, when that has been heard, which were
 	 * the last that we took. */
 	h2_put_goaway(&session->out, H2_STREAM_MAX, H2_NO_ERROR);
 	session->drain_at = h2_in_ms(session, limits->drain_grace_ms);
 	h2_session_wake(session, session->drain_at);
-	h2_session_run_later(session);
 }
 
 bool h2_session_has_room(const struct h2_session *session)

@@ -4,7 +4,7 @@
  * windows, settings, budgets. It knows no exchange and no fetch: what happens to a stream it tells
  * a role (h2_server.c, h2_client.c) by a few functions.
  *
- * All that one read delivers is handled, then the role begins what is new, and all output of a turn
+ * All that one read delivers is handled, then the role does what is due, and all output of a turn
  * leaves in one write at its end. A role's functions may call anything here; streams are taken off
  * only where no caller is on the stack: h2_stream_close() makes a stream deaf at once, and it is
  * given back to its role at the turn's end. The worker's thread alone.
@@ -49,8 +49,8 @@ struct h2_role {
 	void (*on_head)(struct h2_stream *stream, enum h2_decoded outcome);
 	/* stream->in has more, or stream->in_ended became true (stream->trailers stand). */
 	void (*on_data)(struct h2_stream *stream);
-	/* What one read delivered has been handled; or a turn ends. */
-	void (*on_batch)(struct h2_session *session);
+	/* After h2_stream_due(), when all of a read has been handled or a turn ends. */
+	void (*on_due)(struct h2_stream *stream);
 	/* stream->out has room again. */
 	void (*on_room)(struct h2_stream *stream);
 	/* Our side of the stream has left whole. */
@@ -86,13 +86,15 @@ struct h2_stream {
 	int64_t send_window;
 	uint64_t sent_at;            /* session->out.n_queued behind its end */
 	TAILQ_ENTRY(h2_stream) link; /* in a queue of the session: ready, or sent */
+	TAILQ_ENTRY(h2_stream) due_link;
 	struct h2_priority priority;
 	mono_t wake_at;
 	bool head_read, in_ended;    /* in: a final head has come; its end has come */
 	bool head_sent, out_closing; /* out: the head was put; the end follows what is in `out` */
 	bool out_ended;              /* the end was put */
 	bool starved;                /* on_room is due */
-	bool queued_ready, queued_sent;
+	bool queued_ready, queued_sent, queued_due;
+	bool wants_body, body_told; /* who takes `in` has room; it has had all, and the end */
 	bool closed;
 	uint8_t n_interims;
 };
@@ -117,7 +119,7 @@ int h2_session_new(const struct h2_role *role, struct h2_shared *shared, void *o
 void h2_session_start(struct h2_session *session, struct span first);
 /* Ends at once; streams get on_reset(reason), then on_closed follows. */
 void h2_session_end(struct h2_session *session, enum close_reason reason);
-/* on_batch, and output, at the end of this turn. */
+/* What is due, and output, at the end of this turn. */
 void h2_session_run_later(struct h2_session *session);
 /* No new streams: GOAWAY; ends with its last stream. */
 void h2_session_drain(struct h2_session *session);
@@ -143,8 +145,20 @@ void h2_stream_init(struct h2_stream *stream, struct h2_session *session);
 int h2_stream_send_block(struct h2_stream *stream, struct span block, bool end);
 /* As responder_ops.send_body. */
 void h2_stream_send_body(struct h2_stream *stream, struct chain *body, bool end);
-/* n bytes of stream->in were taken. */
-void h2_stream_credit(struct h2_stream *stream, size_t n);
+/* on_due(), once. */
+void h2_stream_due(struct h2_stream *stream);
+
+/* Who takes a body that comes: of request_events or response_events. */
+struct h2_taker {
+	void (*on_trailers)(void *arg, const struct http_head *trailers);
+	void (*on_body)(void *arg, struct chain *body, bool end);
+	void *arg;
+	int64_t timeout_ms; /* without progress: on_wake */
+};
+/* There is room: hands on what is there (h2_stream_deliver() at the latest when due). */
+void h2_stream_want_body(struct h2_stream *stream, int64_t timeout_ms);
+/* Hands on what has come of a wanted body; the taker may close the stream. */
+void h2_stream_deliver(struct h2_stream *stream, const struct h2_taker *taker);
 /* on_wake at `at`; MONO_NEVER: not. */
 void h2_stream_wake(struct h2_stream *stream, mono_t at);
 /* Nothing more of it is wanted or due. What has not ended is reset with `error`. */

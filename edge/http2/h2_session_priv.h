@@ -60,6 +60,7 @@ struct h2_session {
 	int64_t send_window;
 	struct h2_stream_queue ready[H2_URGENCIES];
 	struct h2_stream_queue sent; /* ended, and not all is written */
+	struct h2_stream_queue due;
 	uint32_t n_ready;
 	/* What the other side says of itself. */
 	uint32_t peer_window, peer_max_frame, peer_max_streams;
@@ -102,11 +103,14 @@ void h2_headers_piece(struct h2_session *session, struct span piece, bool last_o
 /* h2_streams.c */
 struct h2_stream *h2_streams_find(const struct h2_session *session, uint32_t id);
 int h2_streams_add(struct h2_session *session, struct h2_stream *stream); /* -ENOMEM */
+void h2_streams_run_due(struct h2_session *session);
 /* Gives back those that were closed. */
 void h2_streams_reap(struct h2_session *session);
 bool h2_streams_was_reset(const struct h2_session *session, uint32_t id);
 /* Was never opened. */
 bool h2_streams_is_idle(const struct h2_session *session, uint32_t id);
+/* n bytes of stream->in were taken. */
+void h2_stream_credit(struct h2_stream *stream, size_t n);
 void h2_streams_reset_all(struct h2_session *session, enum close_reason reason, uint32_t above,
 			  bool refused);
 /* The other side's new initial window. False: one overflows. */

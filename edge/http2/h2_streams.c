@@ -82,6 +82,35 @@ void h2_stream_init(struct h2_stream *stream, struct h2_session *session)
 	};
 }
 
+void h2_stream_due(struct h2_stream *stream)
+{
+	struct h2_session *session = stream->session;
+
+	if (stream->queued_due || stream->closed)
+		return;
+	stream->queued_due = true;
+	TAILQ_INSERT_TAIL(&session->due, stream, due_link);
+	h2_session_run_later(session);
+}
+
+static void due_remove(struct h2_stream *stream)
+{
+	if (!stream->queued_due)
+		return;
+	stream->queued_due = false;
+	TAILQ_REMOVE(&stream->session->due, stream, due_link);
+}
+
+void h2_streams_run_due(struct h2_session *session)
+{
+	struct h2_stream *stream;
+
+	while ((stream = TAILQ_FIRST(&session->due))) {
+		due_remove(stream);
+		session->role->on_due(stream);
+	}
+}
+
 static void stream_close(struct h2_stream *stream, enum h2_error error)
 {
 	struct h2_session *session = stream->session;
@@ -91,6 +120,7 @@ static void stream_close(struct h2_stream *stream, enum h2_error error)
 	stream->closed = true;
 	session->n_closed++;
 	h2_ready_remove(stream);
+	due_remove(stream);
 	if (stream->queued_sent)
 		TAILQ_REMOVE(&session->sent, stream, link);
 	stream->queued_sent = false;
@@ -171,4 +201,39 @@ void h2_stream_wake(struct h2_stream *stream, mono_t at)
 {
 	stream->wake_at = at;
 	h2_session_wake(stream->session, at);
+}
+
+/* ---- bodies that come --------------------------------------------------------------------------
+ */
+
+void h2_stream_want_body(struct h2_stream *stream, int64_t timeout_ms)
+{
+	if (stream->body_told || stream->wants_body || stream->closed)
+		return;
+	stream->wants_body = true;
+	h2_stream_wake(stream, h2_in_ms(stream->session, timeout_ms));
+	if (!chain_empty(&stream->in) || stream->in_ended)
+		h2_stream_due(stream);
+}
+
+void h2_stream_deliver(struct h2_stream *stream, const struct h2_taker *taker)
+{
+	while (stream->wants_body && (!chain_empty(&stream->in) || stream->in_ended)) {
+		size_t before = stream->in.bytes;
+		bool end = stream->in_ended;
+		const struct http_head *trailers = end ? TAKE(stream->trailers) : NULL;
+		stream->wants_body = false; /* the taker may say so again */
+		if (trailers && taker->on_trailers)
+			taker->on_trailers(taker->arg, trailers);
+		taker->on_body(taker->arg, &stream->in, end);
+		if (stream->closed)
+			return;
+		h2_stream_credit(stream, before - stream->in.bytes);
+		if (!chain_empty(&stream->in))
+			break; /* until it wants more */
+		stream->body_told = end;
+		stream->wants_body = !end;
+	}
+	h2_stream_wake(stream, stream->wants_body ? h2_in_ms(stream->session, taker->timeout_ms)
+						  : MONO_NEVER);
 }
