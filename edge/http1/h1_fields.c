@@ -8,6 +8,18 @@
 #include "core/obj.h"
 #include "edge/http1/h1_char.h"
 
+/* RFC 9110 10.1.4: a list of codings, and this word. */
+static bool names_trailers(struct span value)
+{
+	struct span part;
+
+	while (span_cut(&value, ',', &part)) {
+		if (span_ieq(span_trim(part), SPAN_LIT("trailers")))
+			return true;
+	}
+	return false;
+}
+
 /* A field that is the connection's own affair. H1_HEAD_LARGE: more Connection lines than anybody
  * needs. */
 static int special_note(struct h1_special *special, enum http_name id, struct span value)
@@ -39,7 +51,10 @@ static int special_note(struct h1_special *special, enum http_name id, struct sp
 	case HTTP_NAME_UPGRADE:
 		special->upgrade = value;
 		return H1_PARSED;
-	default: /* Keep-Alive, Proxy-Connection, TE, Trailer say nothing that is used */
+	case HTTP_NAME_TE:
+		special->takes_trailers |= names_trailers(value);
+		return H1_PARSED;
+	default: /* Keep-Alive and Proxy-Connection say nothing that is used */
 		return H1_PARSED;
 	}
 }
@@ -51,7 +66,7 @@ static bool is_special(enum http_name id)
 		UINT64_C(1) << HTTP_NAME_TRANSFER_ENCODING | UINT64_C(1) << HTTP_NAME_CONNECTION |
 		UINT64_C(1) << HTTP_NAME_EXPECT | UINT64_C(1) << HTTP_NAME_UPGRADE |
 		UINT64_C(1) << HTTP_NAME_KEEP_ALIVE | UINT64_C(1) << HTTP_NAME_PROXY_CONNECTION |
-		UINT64_C(1) << HTTP_NAME_TE | UINT64_C(1) << HTTP_NAME_TRAILER;
+		UINT64_C(1) << HTTP_NAME_TE;
 
 	_Static_assert(HTTP_N_NAMES <= 64, "one bit a name");
 	return special >> id & 1;

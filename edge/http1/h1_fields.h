@@ -14,7 +14,7 @@ struct h1_special {
 	unsigned n_hosts, n_lengths, n_codings, n_connections;
 	struct span host, length, coding, upgrade;
 	struct span connections[H1_MAX_CONNECTION_LINES];
-	bool expects_continue, expects_else;
+	bool expects_continue, expects_else, takes_trailers;
 	/* Of Connection: */
 	bool close, keep_alive, names_upgrade;
 };

@@ -9,9 +9,9 @@
 
 #include "core/error.h"
 #include "core/obj.h"
+#include "edge/http/host.h"
 #include "edge/http1/h1_char.h"
 #include "edge/http1/h1_fields.h"
-#include "edge/http1/h1_host.h"
 
 enum { MAX_METHOD = 32 };
 
@@ -175,9 +175,9 @@ static size_t scheme_len(struct span target)
 
 /* RFC 9112 3.2.2. An authority that is not what Host says is refused: two readers could choose two
  * servers. */
-static int absolute_form(struct http_head *head, const struct h1_host *host, struct arena *arena)
+static int absolute_form(struct http_head *head, const struct http_host *host, struct arena *arena)
 {
-	struct h1_host target_host;
+	struct http_host target_host;
 	size_t scheme = scheme_len(head->target);
 	struct span rest = span_from(head->target, scheme);
 	size_t end = 0;
@@ -186,11 +186,11 @@ static int absolute_form(struct http_head *head, const struct h1_host *host, str
 		return H1_MALFORMED;
 	while (end < rest.len && rest.at[end] != '/' && rest.at[end] != '?')
 		end++;
-	int r = h1_host_parse(span_first(rest, end), arena, &target_host);
-	if (r != H1_HOST_OK)
+	int r = http_host_parse(span_first(rest, end), arena, &target_host);
+	if (r != HTTP_HOST_OK)
 		return r < 0 ? err_pass(r) : H1_MALFORMED;
 	struct span scheme_text = span_first(head->target, scheme - 3);
-	if (host->host.len && !h1_host_same(host, &target_host, scheme_text))
+	if (host->host.len && !http_host_same(host, &target_host, scheme_text))
 		return H1_MALFORMED;
 	if (!host->host.len) { /* HTTP/1.0 without Host */
 		head->authority = target_host.authority;
@@ -200,7 +200,7 @@ static int absolute_form(struct http_head *head, const struct h1_host *host, str
 }
 
 /* RFC 9112 3.2. */
-static int target_read(struct http_head *head, const struct h1_host *host, struct arena *arena)
+static int target_read(struct http_head *head, const struct http_host *host, struct arena *arena)
 {
 	int r = H1_PARSED;
 
@@ -218,15 +218,15 @@ static int target_read(struct http_head *head, const struct h1_host *host, struc
 
 /* RFC 9112 3.2: one Host, not more, not less; in HTTP/1.0 there may be none. */
 static int host_read(const struct h1_special *special, struct arena *arena, struct http_head *head,
-		     struct h1_host *ret_host)
+		     struct http_host *ret_host)
 {
-	*ret_host = (struct h1_host){ 0 };
+	*ret_host = (struct http_host){ 0 };
 	if (special->n_hosts == 0)
 		return head->version_minor == 0 ? H1_PARSED : H1_MALFORMED;
 	if (special->n_hosts > 1)
 		return H1_MALFORMED;
-	int r = h1_host_parse(special->host, arena, ret_host);
-	if (r != H1_HOST_OK)
+	int r = http_host_parse(special->host, arena, ret_host);
+	if (r != HTTP_HOST_OK)
 		return r < 0 ? err_pass(r) : H1_MALFORMED;
 	head->authority = ret_host->authority;
 	head->host = ret_host->host;
@@ -247,7 +247,7 @@ static int request_read(struct span bytes, const struct h1_limits *limits, struc
 			struct http_head *head, struct h1_parsed *parsed)
 {
 	struct h1_special special;
-	struct h1_host host;
+	struct http_host host;
 
 	int r = request_line_read(first_line_cut(&bytes), head);
 	if (r == H1_PARSED)
@@ -263,6 +263,7 @@ static int request_read(struct span bytes, const struct h1_limits *limits, struc
 	if (r != H1_PARSED)
 		return r < 0 ? err_pass(r) : r;
 	parsed->keep_alive = lets_keep(head, &special);
+	head->takes_trailers = special.takes_trailers && head->version_minor > 0;
 	if (special.names_upgrade && head->version_minor > 0)
 		head->upgrade = special.upgrade;
 	return H1_PARSED;
@@ -335,8 +336,8 @@ static int response_read(struct span bytes, enum http_method method, const struc
 		r = response_body(&special, method, head, parsed);
 	if (r != H1_PARSED)
 		return r < 0 ? err_pass(r) : r;
-	if (head->status == 101)
-		return H1_MALFORMED;
+	if (head->status == 101 && special.names_upgrade)
+		head->upgrade = special.upgrade;
 	parsed->keep_alive = lets_keep(head, &special) && head->body != HTTP_BODY_UNTIL_CLOSE;
 	return H1_PARSED;
 }

@@ -53,8 +53,8 @@ struct h1_parsed {
  * arena or at static text. `scheme` is the connection's. Errors: -ENOBUFS (the arena is full). */
 int h1_parse_request(struct span bytes, struct span scheme, const struct h1_limits *limits,
 		     struct arena *arena, struct http_head *ret_head, struct h1_parsed *ret_parsed);
-/* `method` is the request's. 1xx but 101 is H1_PARSED with HTTP_BODY_NONE; 101 is H1_MALFORMED, for
- * nobody asks for it. */
+/* `method` is the request's. 1xx is H1_PARSED with HTTP_BODY_NONE, of 101 `upgrade` says to what:
+ * whether that was asked for is the caller's to know. */
 int h1_parse_response(struct span bytes, enum http_method method, const struct h1_limits *limits,
 		      struct arena *arena, struct http_head *ret_head,
 		      struct h1_parsed *ret_parsed);

@@ -59,7 +59,7 @@ static void check(struct span text, const struct http_head *head, struct arena *
 	MUST((head->body == HTTP_BODY_STREAM) == (n_codings == 1));
 	MUST(fuzz_count(text, SPAN_LIT("host")) <= 1);
 	MUST(h1_all(head->target, H1_TARGET));
-	MUST(h1_all(head->host, H1_HOST) || head->host.at[0] == '[');
+	MUST(http_all(head->host, HTTP_CHAR_VALUE) && span_find(head->host, ' ') == head->host.len);
 	int r = h1_parse_request(rewrite(head, again_text), head->scheme, &wide, arena, &again,
 				 &parsed);
 	MUST(r == H1_PARSED);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_h1_host: the value of Host.
+ * test_host: the value of Host.
  */
-#include "edge/http1/h1_host.h"
+#include "edge/http/host.h"
 
 #include "tests/unit/edge/edge_test.h"
 
@@ -36,12 +36,19 @@ static void hosts_are_read_into_their_parts(void **state)
 		{ "[::1]", "[::1]", "[::1]", 0 },
 		{ "[2001:DB8::1]:443", "[2001:DB8::1]:443", "[2001:db8::1]", 443 },
 		{ "under_score", "under_score", "under_score", 0 },
+		/* RFC 3986 3.2.2: escapes and sub-delims belong to reg-name */
+		{ "a%2Db.test", "a%2Db.test", "a%2db.test", 0 },
+		{ "a!$&'()*+,;=b", "a!$&'()*+,;=b", "a!$&'()*+,;=b", 0 },
+		{ "xn--4ca.test", "xn--4ca.test", "xn--4ca.test", 0 },
+		{ "-a-.test", "-a-.test", "-a-.test", 0 },
+		{ "[::ffff:1.2.3.4]:80", "[::ffff:1.2.3.4]:80", "[::ffff:1.2.3.4]", 80 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct h1_host host;
-		assert_int_equal(h1_host_parse(span_str(cases[i].text), &arena, &host), H1_HOST_OK);
+		struct http_host host;
+		assert_int_equal(http_host_parse(span_str(cases[i].text), &arena, &host),
+				 HTTP_HOST_OK);
 		assert_true(span_eq(host.authority, span_str(cases[i].authority)));
 		assert_true(span_eq(host.host, span_str(cases[i].host)));
 		assert_int_equal(host.port, cases[i].port);
@@ -51,41 +58,57 @@ static void hosts_are_read_into_their_parts(void **state)
 static void what_is_no_host_is_refused(void **state)
 {
 	static const char *const cases[] = {
-		"",     ".",        "a..b",     ".a",      "a b",       "a/b",  "a@b",   "a,b",
-		"a<b>", "a:b",      "a:80:81",  "a:65536", "a:0",       "a:-1", "a:+1",  "[::1",
-		"::1",  "[::1]x",   "[a]",      "[]",      "[::1]:x",   "a%41", "a\x80", "a\x7f",
-		"a\tb", "a:000080", "http://a", "a?b",     "[1.2.3.4]",
+		"",          ".",
+		"a..b",      ".a",
+		"a b",       "a/b",
+		"a@b",       "a%",
+		"a<b>",      "a:b",
+		"a:80:81",   "a:65536",
+		"a:0",       "a:-1",
+		"a:+1",      "[::1",
+		"::1",       "[::1]x",
+		"[a]",       "[]",
+		"[::1]:x",   "a%4",
+		"a\x80",     "a\x7f",
+		"a\tb",      "a:000080",
+		"http://a",  "a?b",
+		"[1.2.3.4]", "a%g0",
+		"%",         "a#b",
+		"[v1.a]",    "[fe80::1%251]",
+		"a\\b",      "a\"b",
+		"a|b",       "[]:80",
+		":80",       "[::1",
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct h1_host host;
-		if (h1_host_parse(span_str(cases[i]), &arena, &host) != H1_HOST_BAD)
+		struct http_host host;
+		if (http_host_parse(span_str(cases[i]), &arena, &host) != HTTP_HOST_BAD)
 			fail_msg("\"%s\" was taken", cases[i]);
 	}
 }
 
 static void absent_port_is_the_usual_one(void **state)
 {
-	struct h1_host a, b;
+	struct http_host a, b;
 
 	(void)state;
-	assert_int_equal(h1_host_parse(SPAN_LIT("A.test"), &arena, &a), H1_HOST_OK);
-	assert_int_equal(h1_host_parse(SPAN_LIT("a.test.:443"), &arena, &b), H1_HOST_OK);
-	assert_true(h1_host_same(&a, &b, SPAN_LIT("https")));
-	assert_false(h1_host_same(&a, &b, SPAN_LIT("http")));
-	assert_int_equal(h1_host_parse(SPAN_LIT("b.test"), &arena, &b), H1_HOST_OK);
-	assert_false(h1_host_same(&a, &b, SPAN_LIT("http")));
+	assert_int_equal(http_host_parse(SPAN_LIT("A.test"), &arena, &a), HTTP_HOST_OK);
+	assert_int_equal(http_host_parse(SPAN_LIT("a.test.:443"), &arena, &b), HTTP_HOST_OK);
+	assert_true(http_host_same(&a, &b, SPAN_LIT("https")));
+	assert_false(http_host_same(&a, &b, SPAN_LIT("http")));
+	assert_int_equal(http_host_parse(SPAN_LIT("b.test"), &arena, &b), HTTP_HOST_OK);
+	assert_false(http_host_same(&a, &b, SPAN_LIT("http")));
 }
 
 static void full_arena_is_an_error(void **state)
 {
 	struct arena small;
-	struct h1_host host;
+	struct http_host host;
 
 	(void)state;
 	arena_init(&small, 4);
-	assert_int_equal(h1_host_parse(SPAN_LIT("a.test"), &small, &host), -ENOBUFS);
+	assert_int_equal(http_host_parse(SPAN_LIT("a.test"), &small, &host), -ENOBUFS);
 	arena_fini(&small);
 }
 

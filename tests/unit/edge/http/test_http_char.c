@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_http_char: the table against the grammar's own words, the lanes against the table.
+ */
+#include "edge/http/http_char.h"
+
+#include "tests/unit/edge/edge_test.h"
+
+static bool alnum(int byte)
+{
+	return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
+	       (byte >= 'A' && byte <= 'Z');
+}
+
+static bool among(int byte, const char *bytes)
+{
+	return byte && strchr(bytes, byte);
+}
+
+static void table_is_what_the_grammar_says(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 256; i++) {
+		uint8_t byte = (uint8_t)i;
+		bool visible = i > 0x20 && i < 0x7f;
+		/* RFC 9110 5.6.2 */
+		bool token = alnum(i) || among(i, "!#$%&'*+-.^_`|~");
+		assert_int_equal(http_char_is(byte, HTTP_CHAR_TOKEN), token);
+		assert_int_equal(http_char_is(byte, HTTP_CHAR_LOWER),
+				 token && !(i >= 'A' && i <= 'Z'));
+		/* RFC 9110 5.5 */
+		assert_int_equal(http_char_is(byte, HTTP_CHAR_VALUE),
+				 visible || i == ' ' || i == '\t' || i >= 0x80);
+		assert_int_equal(http_char_is(byte, HTTP_CHAR_TARGET),
+				 (visible && i != '#') || i >= 0x80);
+		/* RFC 3986 2.2, 2.3 */
+		assert_int_equal(http_char_is(byte, HTTP_CHAR_HOST),
+				 alnum(i) || among(i, "-._~!$&'()*+,;="));
+		assert_int_equal(http_char_is(byte, HTTP_CHAR_HEX),
+				 among(i, "0123456789abcdefABCDEF"));
+	}
+}
+
+static void token_has_at_least_one_byte(void **state)
+{
+	(void)state;
+	assert_false(http_is_token(SPAN_NONE));
+	assert_true(http_is_token(SPAN_LIT("a")));
+	assert_false(http_is_token(SPAN_LIT("a b")));
+}
+
+static void lanes_say_what_the_portable_ones_say(void **state)
+{
+	uint8_t bytes[HTTP_LANE_BYTES];
+
+	(void)state;
+	for (int byte = 0; byte < 256; byte++) {
+		for (size_t at = 0; at < HTTP_LANE_BYTES; at++) {
+			memset(bytes, byte % 2 ? 'a' : byte, sizeof(bytes));
+			bytes[at] = (uint8_t)byte;
+			assert_int_equal(http_lane_value(bytes),
+					 http_lane_portable(bytes, HTTP_CHAR_VALUE));
+			assert_int_equal(http_lane_target(bytes),
+					 http_lane_portable(bytes, HTTP_CHAR_TARGET));
+		}
+	}
+}
+
+/* Each in memory of its own, so that the sanitizer sees a read past either end. */
+static void search_finds_the_first_at_every_length_and_place(void **state)
+{
+	static const uint8_t odd[] = { 0, '\r', '\n', 0x1f, 0x7f };
+
+	(void)state;
+	for (size_t len = 0; len <= 70; len++) {
+		uint8_t *bytes = malloc(len ? len : 1);
+		assert_non_null(bytes);
+		struct span s = span_of(bytes, len);
+		for (size_t at = 0; at <= len; at++) {
+			for (size_t from = 0; from <= at; from++) {
+				memset(bytes, 'a', len);
+				if (at < len)
+					bytes[at] = odd[(at + from) % sizeof(odd)];
+				if (from > 0) /* what stands before does not count */
+					bytes[from - 1] = '\r';
+				assert_int_equal(http_find_control(s, from), at);
+				assert_int_equal(http_find_target_end(s, from), at);
+			}
+		}
+		free(bytes);
+	}
+}
+
+static void search_for_controls_passes_what_values_may_hold(void **state)
+{
+	const struct span value = SPAN_LIT("\t text \x80\xff ~!\"#%&'()*+,-./:;<=>?@[]^_`{|}");
+
+	(void)state;
+	assert_int_equal(http_find_control(value, 0), value.len);
+	assert_int_equal(http_find_target_end(value, 0), 0);
+	assert_int_equal(http_find_target_end(SPAN_LIT("/a?b=\xc3\xa4|{}\"<>\\^`#c"), 0), 16);
+	assert_int_equal(http_find_target_end(SPAN_LIT("/aaaaaaaaaaaaaaaaaaaaaaaaaa b"), 0), 27);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(table_is_what_the_grammar_says),
+		cmocka_unit_test(token_has_at_least_one_byte),
+		cmocka_unit_test(lanes_say_what_the_portable_ones_say),
+		cmocka_unit_test(search_finds_the_first_at_every_length_and_place),
+		cmocka_unit_test(search_for_controls_passes_what_values_may_hold),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
