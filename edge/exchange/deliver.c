@@ -179,6 +179,14 @@ static void on_fetch_body(void *arg, struct chain *body, bool end)
 		exchange_fail(x, REASON_MEMORY);
 }
 
+static void on_fetch_trailers(void *arg, const struct http_head *trailers)
+{
+	struct exchange *x = OBJ_CAST(struct exchange, arg, EXCHANGE_KIND);
+
+	if (!is_late(x))
+		x->responder->ops->set_trailers(x->responder, trailers);
+}
+
 static void on_ready(void *arg)
 {
 	struct exchange *x = OBJ_CAST(struct exchange, arg, EXCHANGE_KIND);
@@ -199,6 +207,7 @@ const struct fetch_events exchange_fetch_events = {
 	.on_interim = on_interim,
 	.on_head = on_head,
 	.on_body = on_fetch_body,
+	.on_trailers = on_fetch_trailers,
 	.on_ready = on_ready,
 	.on_failed = on_fetch_failed,
 };

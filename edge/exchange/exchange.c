@@ -253,13 +253,21 @@ static void on_body(void *arg, struct chain *body, bool end)
 	size_t before = body->bytes;
 	int r = 0;
 
-	if (x->fetch && fetch_takes_body(x->fetch))
+	if (!x->own && x->fetch && fetch_takes_body(x->fetch))
 		r = fetch_send_body(x->fetch, body, end);
 	else
 		chain_clear(body); /* the answer did not wait for it */
 	x->request_bytes += before - body->bytes;
 	if (r < 0)
 		exchange_fail(x, REASON_MEMORY);
+}
+
+static void on_trailers(void *arg, const struct http_head *trailers)
+{
+	struct exchange *x = OBJ_CAST(struct exchange, arg, EXCHANGE_KIND);
+
+	if (!x->own && x->fetch && fetch_takes_body(x->fetch))
+		fetch_set_trailers(x->fetch, trailers);
 }
 
 static void on_writable(void *arg)
@@ -286,6 +294,7 @@ static void on_sent(void *arg)
 
 static const struct request_events request_events = {
 	.on_body = on_body,
+	.on_trailers = on_trailers,
 	.on_writable = on_writable,
 	.on_gone = on_gone,
 	.on_sent = on_sent,

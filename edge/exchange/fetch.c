@@ -365,6 +365,14 @@ static void on_body(void *arg, struct chain *body, bool end)
 	fetch->events->on_body(fetch->subscriber, body, end);
 }
 
+static void on_trailers(void *arg, const struct http_head *trailers)
+{
+	struct fetch *fetch = OBJ_CAST(struct fetch, arg, FETCH_KIND);
+
+	MUST(fetch->state == FETCH_BODY);
+	fetch->events->on_trailers(fetch->subscriber, trailers);
+}
+
 static void on_writable(void *arg)
 {
 	struct fetch *fetch = OBJ_CAST(struct fetch, arg, FETCH_KIND);
@@ -399,6 +407,7 @@ static const struct response_events response_events = {
 	.on_interim = on_interim,
 	.on_head = on_head,
 	.on_body = on_body,
+	.on_trailers = on_trailers,
 	.on_writable = on_writable,
 	.on_failed = on_failed,
 	.on_done = on_done,
@@ -456,6 +465,12 @@ int fetch_send_body(struct fetch *fetch, struct chain *body, bool end)
 	MUST(fetch->kind == FETCH_KIND && fetch_takes_body(fetch));
 	fetch->body_begun = true;
 	return err_pass(fetch->requester->ops->send_body(fetch->requester, body, end));
+}
+
+void fetch_set_trailers(struct fetch *fetch, const struct http_head *trailers)
+{
+	MUST(fetch->kind == FETCH_KIND && fetch_takes_body(fetch));
+	fetch->requester->ops->set_trailers(fetch->requester, trailers);
 }
 
 void fetch_want_body(struct fetch *fetch)

@@ -38,6 +38,8 @@ struct fetch_events {
 	void (*on_head)(void *subscriber, struct http_head *head, bool end);
 	/* Takes what it has room for; fetch_want_body() for more. */
 	void (*on_body)(void *subscriber, struct chain *body, bool end);
+	/* Before the on_body with `end`; lives as the head does. */
+	void (*on_trailers)(void *subscriber, const struct http_head *trailers);
 	/* The origin takes request body: at first, and again after fetch_send_body() left some. */
 	void (*on_ready)(void *subscriber);
 	/* No response, or none that is whole. The last call. */
@@ -64,6 +66,9 @@ void fetch_leave(struct fetch *fetch);
 bool fetch_takes_body(const struct fetch *fetch);
 /* As requester_ops.send_body. Errors: -ENOMEM: leave. */
 int fetch_send_body(struct fetch *fetch, struct chain *body, bool end);
+/* What follows the body, before the fetch_send_body() with `end`, under the same condition;
+ * borrowed until the subscriber leaves. */
+void fetch_set_trailers(struct fetch *fetch, const struct http_head *trailers);
 /* There is room for (more) response body. Nothing when it has ended. */
 void fetch_want_body(struct fetch *fetch);
 

@@ -149,6 +149,24 @@ static enum h1_body_state on_byte(struct h1_body *body, uint8_t byte)
 	}
 }
 
+static bool in_trailers(const struct h1_body *body)
+{
+	return body->state >= STATE_TRAILER && body->state <= STATE_TRAILER_LF;
+}
+
+/* Eats what has come of trailer lines; the empty line behind them is not theirs. */
+static size_t trailers_eat(struct h1_body *body, struct span input)
+{
+	size_t at = 0;
+
+	while (at < input.len && in_trailers(body)) {
+		if (body->state == STATE_TRAILER && input.at[at] == '\r')
+			break;
+		body->state = (uint8_t)on_trailer(body, input.at[at++]);
+	}
+	return at;
+}
+
 static int give_data(struct h1_body *body, struct span input, size_t eaten, size_t *ret_eaten,
 		     struct span *ret_data)
 {
@@ -181,7 +199,16 @@ int h1_body_next(struct h1_body *body, struct span input, size_t *ret_eaten, str
 		if (body->state == STATE_DATA || body->state == STATE_LENGTH ||
 		    body->state == STATE_UNTIL_CLOSE)
 			return give_data(body, input, at, ret_eaten, ret_data);
-		body->state = (uint8_t)on_byte(body, input.at[at++]);
+		struct span rest = span_from(input, at);
+		size_t n = trailers_eat(body, rest);
+		at += n;
+		if (n && body->state != STATE_MALFORMED) {
+			*ret_eaten = at;
+			*ret_data = span_first(rest, n);
+			return H1_BODY_TRAILER;
+		}
+		if (n == 0)
+			body->state = (uint8_t)on_byte(body, input.at[at++]);
 	}
 }
 

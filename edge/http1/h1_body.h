@@ -3,7 +3,7 @@
  * h1_body: where the body of a message ends, and the chunked coding (RFC 9112 6, 7). Pure: bytes
  * in, pieces of the body out, by reference. Any thread.
  *
- * Chunk extensions and trailers are read strictly, bounded, and dropped.
+ * Chunk extensions are read strictly, bounded, and dropped; trailers likewise, but given.
  */
 #pragma once
 
@@ -21,6 +21,7 @@ enum h1_body_outcome {
 	H1_BODY_DATA = 1,      /* a piece of the body; call again with the rest */
 	H1_BODY_END = 2,       /* the body has ended; the rest is not its */
 	H1_BODY_MALFORMED = 3, /* the connection is of no use any more */
+	H1_BODY_TRAILER = 4,   /* a piece of the trailer section; call again with the rest */
 };
 
 struct h1_body {
@@ -33,7 +34,8 @@ struct h1_body {
 
 void h1_body_init(struct h1_body *body, enum http_body kind, uint64_t length);
 /* Eats from the front of `input`: *ret_eaten bytes, those of *ret_data included. After END or
- * MALFORMED it says the same again. */
+ * MALFORMED it says the same again. All pieces of the trailer section together are whole lines,
+ * each a token, a colon and a value, with its CRLF. */
 int h1_body_next(struct h1_body *body, struct span input, size_t *ret_eaten, struct span *ret_data);
 bool h1_body_ended(const struct h1_body *body);
 /* Whether the end of the connection is an end of the body. */

@@ -14,6 +14,7 @@
 #include "core/obj.h"
 #include "edge/http1/h1_in.h"
 #include "edge/http1/h1_parse.h"
+#include "edge/http1/h1_trailers.h"
 #include "edge/http1/h1_write.h"
 
 enum {
@@ -161,13 +162,26 @@ static bool response_end(struct h1_client *client)
 	return false;
 }
 
+/* Before the end of the body. False: the client is no more. */
+static bool trailers_tell(struct h1_client *client)
+{
+	const struct http_head *trailers;
+	int r = h1_trailers_take(&client->in, client->setup.arena, &trailers);
+
+	if (r != H1_PARSED) {
+		fail(client, r < 0 ? REASON_MEMORY : REASON_ORIGIN_MALFORMED);
+		return false;
+	}
+	return !trailers || CALL_BACK(client, on_trailers, trailers);
+}
+
 /* Hands on what has come of the body. False: the client is no more. */
 static bool body_deliver(struct h1_client *client)
 {
 	while (client->state == STATE_BODY && client->wants_body) {
 		int r = h1_in_decode(&client->in);
-		if (r == H1_BODY_MALFORMED) {
-			fail(client, REASON_ORIGIN_MALFORMED);
+		if (r < 0 || r == H1_BODY_MALFORMED) {
+			fail(client, r < 0 ? REASON_MEMORY : REASON_ORIGIN_MALFORMED);
 			return false;
 		}
 		bool end = r == H1_BODY_END ||
@@ -175,6 +189,8 @@ static bool body_deliver(struct h1_client *client)
 			    h1_in_left(&client->in).len == 0);
 		if (chain_empty(&client->in.body) && !end)
 			return true;
+		if (client->in.trailers && end && !trailers_tell(client))
+			return false;
 		client->wants_body = false;
 		if (!CALL_BACK(client, on_body, &client->in.body, end))
 			return false;
@@ -225,6 +241,10 @@ static bool head_parse(struct h1_client *client, size_t len, const struct h1_lim
 			 : err_new(-ENOBUFS);
 	if (r != H1_PARSED) {
 		fail(client, r < 0 ? REASON_MEMORY : REASON_ORIGIN_MALFORMED);
+		return false;
+	}
+	if (client->head.status == 101) {
+		fail(client, REASON_ORIGIN_MALFORMED);
 		return false;
 	}
 	return client->head.status < 200 ? interim_take(client) : head_give(client, &parsed);
@@ -413,6 +433,11 @@ static int send_body(struct requester *requester, struct chain *body, bool end)
 	return r < 0 ? err_pass(r) : 0;
 }
 
+static void set_trailers(struct requester *requester, const struct http_head *trailers)
+{
+	client_of(requester)->out.trailers = trailers;
+}
+
 static void want_body(struct requester *requester)
 {
 	struct h1_client *client = client_of(requester);
@@ -437,6 +462,7 @@ static void cancel(struct requester *requester)
 static const struct requester_ops client_ops = {
 	.send_head = send_head,
 	.send_body = send_body,
+	.set_trailers = set_trailers,
 	.want_body = want_body,
 	.cancel = cancel,
 };

@@ -24,10 +24,18 @@ static void block_drop(struct h1_in *in)
 	in->from = 0;
 }
 
+void h1_in_drop_body(struct h1_in *in)
+{
+	chain_clear(&in->body);
+	if (in->trailers)
+		block_unref(in->trailers);
+	in->trailers = NULL;
+}
+
 void h1_in_fini(struct h1_in *in)
 {
 	block_drop(in);
-	chain_clear(&in->body);
+	h1_in_drop_body(in);
 }
 
 struct span h1_in_left(const struct h1_in *in)
@@ -104,15 +112,31 @@ int h1_in_read(struct h1_in *in, struct conn *conn, bool *ret_more)
 	return r;
 }
 
+/* The section is not longer than H1_MAX_TRAILER_BYTES. */
+static int trailer_keep(struct h1_in *in, struct span piece)
+{
+	struct block *block = in->trailers ? in->trailers : slab_take(in->slab);
+
+	if (!block)
+		return err_new(-ENOMEM);
+	in->trailers = block;
+	MUST(piece.len <= BLOCK_BYTES - block->len);
+	memcpy(block->bytes + block->len, piece.at, piece.len);
+	block->len += (uint32_t)piece.len;
+	return 0;
+}
+
 int h1_in_decode(struct h1_in *in)
 {
 	struct span left = h1_in_left(in), data;
 	int r = H1_BODY_DATA;
 	size_t eaten;
 
-	while (r == H1_BODY_DATA && !chain_full(&in->body)) {
+	while ((r == H1_BODY_DATA || r == H1_BODY_TRAILER) && !chain_full(&in->body)) {
 		r = h1_body_next(&in->decoder, left, &eaten, &data);
-		if (data.len)
+		if (r == H1_BODY_TRAILER && trailer_keep(in, data) < 0)
+			return err_new(-ENOMEM);
+		if (r == H1_BODY_DATA)
 			chain_push_block(&in->body, in->block,
 					 (uint32_t)(data.at - in->block->bytes),
 					 (uint32_t)data.len);

@@ -15,6 +15,8 @@ struct h1_in {
 	uint32_t from;       /* of the block: the first byte that was not used */
 	struct h1_body decoder;
 	struct chain body; /* decoded, waits for its taker */
+	/* The trailer section so far, as h1_body.h gives it; owned reference; NULL: none. */
+	struct block *trailers;
 };
 
 void h1_in_init(struct h1_in *in, struct slab *slab);
@@ -27,6 +29,8 @@ void h1_in_use(struct h1_in *in, size_t n);
  * CONN_BLOCKED also when there is no room before what is left is used. Errors: -ENOMEM. */
 int h1_in_read(struct h1_in *in, struct conn *conn, bool *ret_more);
 bool h1_in_has_room(const struct h1_in *in);
+/* What was decoded and not taken. */
+void h1_in_drop_body(struct h1_in *in);
 /* Decodes what is left into `body` as far as that has room: H1_BODY_MORE, H1_BODY_END (all of it is
- * in `body`), H1_BODY_MALFORMED. */
+ * in `body`, and in `trailers`), H1_BODY_MALFORMED. Errors: -ENOMEM: the message is of no use. */
 int h1_in_decode(struct h1_in *in);

@@ -88,6 +88,16 @@ void h1_out_number(struct h1_out *out, uint64_t value)
 	h1_out_text(out, span_of(text + at, sizeof(text) - at));
 }
 
+void h1_out_fields(struct h1_out *out, const struct http_head *head)
+{
+	for (size_t i = 0; i < head->n_fields; i++) {
+		h1_out_text(out, head->fields[i].name);
+		h1_out_text(out, SPAN_LIT(": "));
+		h1_out_text(out, head->fields[i].value);
+		h1_out_text(out, SPAN_LIT("\r\n"));
+	}
+}
+
 int h1_out_check(const struct h1_out *out)
 {
 	return out->failed ? err_new(-ENOMEM) : 0;
@@ -145,8 +155,12 @@ static int end_set(struct h1_out *out)
 {
 	if (out->framing == HTTP_BODY_LENGTH && out->length_left)
 		return err_new(-EMSGSIZE);
-	if (out->framing == HTTP_BODY_STREAM)
-		h1_out_text(out, SPAN_LIT("0\r\n\r\n"));
+	if (out->framing == HTTP_BODY_STREAM) {
+		h1_out_text(out, SPAN_LIT("0\r\n"));
+		if (out->trailers)
+			h1_out_fields(out, out->trailers);
+		h1_out_text(out, SPAN_LIT("\r\n"));
+	}
 	out->ended = true;
 	return h1_out_check(out);
 }

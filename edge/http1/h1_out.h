@@ -15,9 +15,11 @@ struct h1_out {
 	struct chain chain;
 	enum http_body framing; /* of the message under way */
 	uint64_t length_left;   /* HTTP_BODY_LENGTH */
-	bool ended;             /* the message is whole in the chain, or has left it */
-	bool failed;            /* sticks: no block, or too much text: the message is of no use */
-	uint64_t n_written;     /* bytes the conn has taken */
+	/* Follow a chunked body; borrowed until its end; NULL: none. */
+	const struct http_head *trailers;
+	bool ended;         /* the message is whole in the chain, or has left it */
+	bool failed;        /* sticks: no block, or too much text: the message is of no use */
+	uint64_t n_written; /* bytes the conn has taken */
 };
 
 /* What is composed and not sent is at most this plus one slice. */
@@ -27,6 +29,8 @@ void h1_out_init(struct h1_out *out, struct slab *slab);
 void h1_out_fini(struct h1_out *out);
 /* Copies text; looks at `failed` are due once, at the end. */
 void h1_out_text(struct h1_out *out, struct span text);
+/* "Name: value" and CRLF, for each. */
+void h1_out_fields(struct h1_out *out, const struct http_head *head);
 void h1_out_number(struct h1_out *out, uint64_t value);
 /* 0, or -ENOMEM when text has failed. */
 int h1_out_check(const struct h1_out *out);

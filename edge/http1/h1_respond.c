@@ -69,6 +69,11 @@ static int send_body(struct responder *responder, struct chain *body, bool end)
 	return r < 0 ? err_pass(r) : 0;
 }
 
+static void set_trailers(struct responder *responder, const struct http_head *trailers)
+{
+	request_of(responder)->out.trailers = trailers;
+}
+
 static void want_body(struct responder *responder)
 {
 	struct h1_request *request = request_of(responder);
@@ -106,6 +111,7 @@ const struct responder_ops h1_responder_ops = {
 	.send_interim = send_interim,
 	.send_head = send_head,
 	.send_body = send_body,
+	.set_trailers = set_trailers,
 	.want_body = want_body,
 	.abort = respond_abort,
 	.conn = respond_conn,

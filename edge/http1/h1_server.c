@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/obj.h"
 #include "edge/http1/h1_server_priv.h"
+#include "edge/http1/h1_trailers.h"
 #include "edge/http1/h1_write.h"
 #include "edge/report/edge_metrics.h"
 
@@ -31,6 +32,9 @@ enum {
 	/* A head and an empty line before it must fit in a block together. */
 	MAX_HEAD_BYTES = BLOCK_BYTES - 8,
 };
+
+static const struct span http2_preface = { (const uint8_t *)"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+					   24 };
 
 /* ---- small things -----------------------------------------------------------------------------
  */
@@ -277,6 +281,27 @@ static void head_wait(struct h1_server *server)
 	deadline_set(server);
 }
 
+/* Whether a connection that has just begun speaks, as far as it has said, HTTP/2. */
+static bool may_be_http2(const struct h1_server *server, struct span left)
+{
+	return server->servers->on_http2 && !server->used && !conn_is_tls(server->conn) &&
+	       left.len && span_starts(http2_preface, span_first(left, http2_preface.len));
+}
+
+/* False: the server has ended, its conn given away. */
+static bool http2_give(struct h1_server *server)
+{
+	struct h1_servers *servers = server->servers;
+	struct span left = h1_in_left(&server->request->in);
+
+	if (!servers->on_http2(servers->on_http2_arg, server->conn, left)) {
+		h1_server_end(server, REASON_MEMORY, true);
+		return false;
+	}
+	server_free(server, false);
+	return false;
+}
+
 /* Looks for a head in what has come. False: the server has ended. */
 static bool head_take(struct h1_server *server)
 {
@@ -288,6 +313,14 @@ static bool head_take(struct h1_server *server)
 	struct span left = h1_in_left(&request->in);
 	size_t len;
 
+	if (may_be_http2(server, left)) {
+		if (left.len >= http2_preface.len)
+			return http2_give(server);
+		if (!server->eof) {
+			head_wait(server);
+			return true;
+		}
+	}
 	int r = h1_find_end(&request->scan, left, &parse_limits, &len);
 	if (r == H1_PARSED) {
 		head_parse(server, len, &parse_limits);
@@ -326,6 +359,19 @@ static bool next_request(struct h1_server *server)
 /* ---- bodies -----------------------------------------------------------------------------------
  */
 
+/* Before the end of the body. Not H1_PARSED: why the exchange must end. */
+static enum close_reason trailers_tell(struct h1_request *request)
+{
+	const struct http_head *trailers;
+	int r = h1_trailers_take(&request->in, &request->arena, &trailers);
+
+	if (r != H1_PARSED)
+		return r < 0 ? REASON_MEMORY : REASON_CLIENT_MALFORMED;
+	if (trailers)
+		request->events->on_trailers(request->exchange, trailers);
+	return REASON_DONE;
+}
+
 /* Hands on what has come of a wanted body. False: the server has ended. */
 static bool body_deliver(struct h1_server *server)
 {
@@ -333,9 +379,16 @@ static bool body_deliver(struct h1_server *server)
 
 	while (server->state == H1_SERVER_EXCHANGE && request->wants_body) {
 		int r = h1_in_decode(&request->in);
-		if (r == H1_BODY_MALFORMED)
-			return exchange_break(server, REASON_CLIENT_MALFORMED);
+		enum close_reason broken = r < 0                    ? REASON_MEMORY
+					   : r == H1_BODY_MALFORMED ? REASON_CLIENT_MALFORMED
+								    : REASON_DONE;
 		bool end = r == H1_BODY_END;
+		if (end && request->in.trailers)
+			broken = trailers_tell(request);
+		if (!request->exchange)
+			return true; /* it has broken off */
+		if (broken != REASON_DONE)
+			return exchange_break(server, broken);
 		if (chain_empty(&request->in.body) && !end)
 			return true;         /* more must come */
 		request->wants_body = false; /* the exchange may say so again */
@@ -359,11 +412,11 @@ static bool body_drop(struct h1_server *server)
 		size_t before = h1_in_left(&request->in).len;
 		r = h1_in_decode(&request->in);
 		request->dropped_bytes += (uint32_t)(before - h1_in_left(&request->in).len);
-		chain_clear(&request->in.body);
+		h1_in_drop_body(&request->in);
 	} while (r == H1_BODY_MORE && h1_in_left(&request->in).len);
 	if (r == H1_BODY_END)
 		return next_request(server);
-	if (r == H1_BODY_MALFORMED || server->eof || request->dropped_bytes > MAX_DROP_BYTES) {
+	if (r != H1_BODY_MORE || server->eof || request->dropped_bytes > MAX_DROP_BYTES) {
 		close_lingering(server);
 		return false;
 	}
@@ -378,7 +431,7 @@ static bool exchange_finish(struct h1_server *server)
 
 	request->wants_body = false;
 	request->events->on_sent(exchange);
-	chain_clear(&request->in.body);
+	h1_in_drop_body(&request->in);
 	bool over = h1_body_ended(&request->in.decoder);
 	bool droppable = h1_body_left(&request->in.decoder) <= MAX_DROP_BYTES && !server->eof;
 	if (!request->keep || (!over && !droppable)) {

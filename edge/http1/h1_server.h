@@ -41,6 +41,11 @@ enum { H1_DATE_BYTES = 32 };
 struct h1_servers {
 	const struct exchange_maker *maker; /* borrowed */
 	struct h1_server_limits limits;     /* may be changed at any time */
+	/* A plain connection begins with the preface of HTTP/2 (RFC 9113 3.3). `first` came already
+	 * and is borrowed for the call. True: conn was moved, and on_closed does not follow. NULL:
+	 * HTTP/2 is refused. */
+	bool (*on_http2)(void *arg, struct conn *conn, struct span first);
+	void *on_http2_arg;
 	/* After a connection has ended; may be NULL. Never from inside a call of the owner's. */
 	void (*on_closed)(void *arg);
 	void *on_closed_arg;

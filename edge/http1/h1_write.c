@@ -12,16 +12,6 @@ static void text(struct h1_out *out, const char *words)
 	h1_out_text(out, span_str(words));
 }
 
-static void fields_write(struct h1_out *out, const struct http_head *head)
-{
-	for (size_t i = 0; i < head->n_fields; i++) {
-		h1_out_text(out, head->fields[i].name);
-		h1_out_text(out, SPAN_LIT(": "));
-		h1_out_text(out, head->fields[i].value);
-		h1_out_text(out, SPAN_LIT("\r\n"));
-	}
-}
-
 static void length_write(struct h1_out *out, uint64_t length)
 {
 	text(out, "Content-Length: ");
@@ -49,6 +39,21 @@ static bool expects_content(const struct http_head *head)
 	       head->method == HTTP_METHOD_PUT || head->method == HTTP_METHOD_PATCH;
 }
 
+/* What is said to the next hop alone (RFC 9110 7.6.1). */
+static void hop_write(struct h1_out *out, const struct http_head *head)
+{
+	if (head->takes_trailers)
+		text(out, "TE: trailers\r\n");
+	if (head->upgrade.len) {
+		text(out, "Upgrade: ");
+		h1_out_text(out, head->upgrade);
+		text(out, head->takes_trailers ? "\r\nConnection: Upgrade, TE\r\n"
+					       : "\r\nConnection: Upgrade\r\n");
+	} else if (head->takes_trailers) {
+		text(out, "Connection: TE\r\n");
+	}
+}
+
 void h1_write_request(struct h1_out *out, const struct http_head *head, bool end)
 {
 	struct span method = head->method == HTTP_METHOD_OTHER ? head->method_text
@@ -62,7 +67,8 @@ void h1_write_request(struct h1_out *out, const struct http_head *head, bool end
 	text(out, " HTTP/1.1\r\nHost: ");
 	h1_out_text(out, head->authority);
 	text(out, "\r\n");
-	fields_write(out, head);
+	h1_out_fields(out, head);
+	hop_write(out, head);
 	if (!end) {
 		framing_write(out,
 			      head->body == HTTP_BODY_LENGTH ? HTTP_BODY_LENGTH : HTTP_BODY_STREAM,
@@ -117,7 +123,7 @@ bool h1_write_response(struct h1_out *out, const struct http_head *head, bool en
 	MUST(head->status >= 200 && head->status <= 599);
 	out->ended = false;
 	status_line_write(out, head->status, head->reason);
-	fields_write(out, head);
+	h1_out_fields(out, head);
 	if (answer->date.len && !http_head_find(head, HTTP_NAME_DATE)) {
 		text(out, "Date: ");
 		h1_out_text(out, answer->date);
@@ -139,7 +145,7 @@ void h1_write_interim(struct h1_out *out, const struct http_head *head)
 {
 	MUST(head->status >= 100 && head->status <= 199 && head->status != 101);
 	status_line_write(out, head->status, head->reason);
-	fields_write(out, head);
+	h1_out_fields(out, head);
 	text(out, "\r\n");
 }
 

@@ -25,6 +25,7 @@ struct play {
 	struct http_head *head;
 	char target[64], body[4096];
 	size_t n_body, n_body_all;
+	char trailers[256]; /* "name=value;" each */
 	bool body_ended;
 	unsigned n_begun, n_sent, n_gone, n_writable, n_closed;
 	enum close_reason reason;
@@ -77,6 +78,18 @@ static void play_on_body(void *arg, struct chain *body, bool end)
 	}
 }
 
+static void play_on_trailers(void *arg, const struct http_head *trailers)
+{
+	struct play *play = arg;
+
+	assert_false(play->body_ended);
+	for (size_t i = 0; i < trailers->n_fields; i++) {
+		size_t n = strlen(play->trailers);
+		snprintf(play->trailers + n, sizeof(play->trailers) - n, "%.*s=%.*s;",
+			 SPAN_FMT(trailers->fields[i].name), SPAN_FMT(trailers->fields[i].value));
+	}
+}
+
 static void play_on_writable(void *arg)
 {
 	struct play *play = arg;
@@ -106,6 +119,7 @@ static void play_on_sent(void *arg)
 
 static const struct request_events play_events = {
 	.on_body = play_on_body,
+	.on_trailers = play_on_trailers,
 	.on_writable = play_on_writable,
 	.on_gone = play_on_gone,
 	.on_sent = play_on_sent,

@@ -6,26 +6,37 @@
 
 #include "tests/unit/edge/edge_test.h"
 
+enum { RESULT_BYTES = 128 };
+
 struct result {
 	int outcome;
 	size_t eaten;
-	size_t n_data;
-	char data[128];
+	size_t n_data, n_trailers;
+	char data[RESULT_BYTES], trailers[RESULT_BYTES];
 };
+
+static void collect(char *to, size_t *n, struct span bytes)
+{
+	for (size_t i = 0; i < bytes.len && *n < RESULT_BYTES; i++)
+		to[(*n)++] = (char)bytes.at[i];
+}
 
 /* Feeds pieces of `step` bytes. */
 static struct result decode(struct h1_body body, struct span input, size_t step)
 {
 	struct result result = { .outcome = H1_BODY_MORE };
 
-	while (result.outcome == H1_BODY_MORE || result.outcome == H1_BODY_DATA) {
+	while (result.outcome == H1_BODY_MORE || result.outcome == H1_BODY_DATA ||
+	       result.outcome == H1_BODY_TRAILER) {
 		struct span piece = span_first(span_from(input, result.eaten), step), data;
 		size_t eaten;
 		bool last = piece.len == 0;
 		result.outcome = h1_body_next(&body, piece, &eaten, &data);
 		result.eaten += eaten;
-		for (size_t i = 0; i < data.len && result.n_data < sizeof(result.data); i++)
-			result.data[result.n_data++] = (char)data.at[i];
+		if (result.outcome == H1_BODY_TRAILER)
+			collect(result.trailers, &result.n_trailers, data);
+		else
+			collect(result.data, &result.n_data, data);
 		if (last && result.outcome == H1_BODY_MORE)
 			break;
 	}
@@ -98,6 +109,22 @@ static void chunked_bodies_get_what_their_clause_says(void **state)
 	}
 }
 
+static void trailer_lines_are_given_without_the_empty_one(void **state)
+{
+	const char *input = "1\r\na\r\n0\r\nA: b\r\nC:\r\n\r\nGET";
+	struct h1_body body;
+
+	(void)state;
+	h1_body_init(&body, HTTP_BODY_STREAM, 0);
+	for (size_t step = 1; step < 40; step++) {
+		struct result result = decode(body, span_str(input), step);
+		assert_int_equal(result.outcome, H1_BODY_END);
+		assert_int_equal(result.eaten, strlen(input) - 3);
+		assert_true(span_eq(span_of(result.trailers, result.n_trailers),
+				    SPAN_LIT("A: b\r\nC:\r\n")));
+	}
+}
+
 static void body_of_a_length_ends_there(void **state)
 {
 	struct h1_body body;
@@ -140,7 +167,7 @@ static int feed(const char *first, const char *text, int n)
 		do {
 			r = h1_body_next(&body, rest, &eaten, &data);
 			rest = span_from(rest, eaten);
-		} while (r == H1_BODY_DATA);
+		} while (r == H1_BODY_DATA || r == H1_BODY_TRAILER);
 	}
 	return r;
 }
@@ -162,6 +189,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(chunked_bodies_get_what_their_clause_says),
+		cmocka_unit_test(trailer_lines_are_given_without_the_empty_one),
 		cmocka_unit_test(body_of_a_length_ends_there),
 		cmocka_unit_test(body_until_close_never_ends_by_itself),
 		cmocka_unit_test(extensions_and_trailers_have_bounds),

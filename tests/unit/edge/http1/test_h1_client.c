@@ -11,7 +11,8 @@ struct fetch {
 	struct arena arena;
 	struct requester *requester; /* NULL: over */
 	struct requester_setup setup;
-	bool wants_at_head, cancel_at_head, cancel_at_body;
+	bool wants_at_head, cancel_at_head, cancel_at_body, cancel_at_trailers;
+	char trailers[256]; /* "name=value;" each */
 	size_t takes_bytes; /* of each on_body(); 0: all */
 	struct http_head *head;
 	unsigned status, n_interims, n_done, n_failed, n_kept, n_writable;
@@ -71,6 +72,20 @@ static void on_body(void *arg, struct chain *body, bool end)
 		give_up(fetch);
 }
 
+static void on_trailers(void *arg, const struct http_head *trailers)
+{
+	struct fetch *fetch = arg;
+
+	assert_false(fetch->body_end);
+	for (size_t i = 0; i < trailers->n_fields; i++) {
+		size_t n = strlen(fetch->trailers);
+		snprintf(fetch->trailers + n, sizeof(fetch->trailers) - n, "%.*s=%.*s;",
+			 SPAN_FMT(trailers->fields[i].name), SPAN_FMT(trailers->fields[i].value));
+	}
+	if (fetch->cancel_at_trailers)
+		give_up(fetch);
+}
+
 static void on_writable(void *arg)
 {
 	((struct fetch *)arg)->n_writable++;
@@ -100,6 +115,7 @@ static const struct response_events events = {
 	.on_interim = on_interim,
 	.on_head = on_head,
 	.on_body = on_body,
+	.on_trailers = on_trailers,
 	.on_writable = on_writable,
 	.on_failed = on_failed,
 	.on_done = on_done,
@@ -530,10 +546,47 @@ static void full_arena_closes_the_conn(void **state)
 
 #define FETCH_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void trailers_come_before_the_end_and_go_behind_a_chunked_body(void **state)
+{
+	struct fetch *fetch = *state;
+	struct http_head trailers;
+	struct chain body = { 0 };
+
+	begin(fetch, false);
+	ask(fetch, HTTP_METHOD_POST, HTTP_BODY_STREAM, 0);
+	assert_int_equal(http_head_init(&trailers, &fetch->arena), 0);
+	assert_int_equal(http_head_add_other(&trailers, SPAN_LIT("sum"), SPAN_LIT("1")), 0);
+	fetch->requester->ops->set_trailers(fetch->requester, &trailers);
+	wire_push(fetch->wire.slab, &body, "abc");
+	assert_int_equal(fetch->requester->ops->send_body(fetch->requester, &body, true), 0);
+	WIRE_EXPECT(&fetch->wire, "\r\n\r\n3\r\nabc\r\n0\r\nsum: 1\r\n\r\n");
+	wire_say(&fetch->wire, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+			       "1\r\na\r\n0\r\ngrpc-status: 0\r\nContent-Length: 1\r\n\r\n");
+	EDGE_LOOP_UNTIL(fetch->wire.loop, fetch->n_done == 1);
+	assert_true(fetch->body_end);
+	assert_string_equal(fetch->trailers, "grpc-status=0;");
+	assert_int_equal(fetch->n_kept, 1);
+}
+
+static void fetch_may_cancel_at_the_trailers(void **state)
+{
+	struct fetch *fetch = *state;
+
+	fetch->cancel_at_trailers = true;
+	begin(fetch, false);
+	ask_get(fetch);
+	wire_say(&fetch->wire, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+			       "0\r\na: b\r\n\r\n");
+	EDGE_LOOP_UNTIL(fetch->wire.loop, !fetch->requester);
+	assert_int_equal(fetch->n_done + fetch->n_failed, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FETCH_TEST(response_of_a_length_keeps_the_connection),
+		FETCH_TEST(trailers_come_before_the_end_and_go_behind_a_chunked_body),
+		FETCH_TEST(fetch_may_cancel_at_the_trailers),
 		FETCH_TEST(responses_end_as_their_framing_says),
 		FETCH_TEST(broken_responses_fail),
 		FETCH_TEST(kept_connection_that_was_closed_is_untouched),

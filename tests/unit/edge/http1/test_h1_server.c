@@ -175,6 +175,96 @@ static void chunked_body_is_decoded_and_its_end_is_told(void **state)
 	assert_string_equal(play->target, "/1");
 }
 
+static void trailers_are_told_before_the_end_of_the_body(void **state)
+{
+	struct play *play = *state;
+
+	play->wants_at_once = true;
+	wire_say(&play->wire, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+			      "3\r\nabc\r\n0\r\nA: b\r\nHo");
+	EDGE_LOOP_UNTIL(play->wire.loop, play->n_body == 3);
+	wire_idle(&play->wire);
+	assert_string_equal(play->trailers, "");
+	wire_say(&play->wire, "st: evil\r\nC: d\r\n\r\n");
+	EDGE_LOOP_UNTIL(play->wire.loop, play->body_ended);
+	assert_string_equal(play->trailers, "A=b;C=d;");
+}
+
+static void dropped_body_drops_its_trailers(void **state)
+{
+	struct play *play = *state;
+
+	play->answer = "early";
+	wire_say(&play->wire, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+			      "3\r\nabc\r\n0\r\nA: b\r\n\r\n" GET);
+	PLAY_BEGUN(play, 2);
+	assert_string_equal(play->target, "/1");
+	assert_string_equal(play->trailers, "");
+}
+
+struct takeover {
+	struct conn *conn;
+	char first[64];
+	unsigned n;
+	bool refuse;
+};
+
+static bool takeover_on_http2(void *arg, struct conn *conn, struct span first)
+{
+	struct takeover *takeover = arg;
+
+	takeover->n++;
+	snprintf(takeover->first, sizeof(takeover->first), "%.*s", SPAN_FMT(first));
+	if (takeover->refuse)
+		return false;
+	takeover->conn = conn;
+	return true;
+}
+
+#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+static void preface_of_http_2_is_handed_over_with_what_follows(void **state)
+{
+	struct play *play = *state;
+	struct takeover takeover = { 0 };
+
+	play->servers.on_http2 = takeover_on_http2;
+	play->servers.on_http2_arg = &takeover;
+	for (const char *at = PREFACE; at[1]; at++) {
+		wire_send(&play->wire, span_of(at, 1));
+		wire_turn(&play->wire);
+	}
+	assert_int_equal(takeover.n, 0);
+	wire_say(&play->wire, "\nfollows");
+	EDGE_LOOP_UNTIL(play->wire.loop, takeover.n == 1);
+	assert_string_equal(takeover.first, PREFACE "follows");
+	assert_int_equal(h1_servers_count(&play->servers), 0);
+	assert_int_equal(play->n_closed, 0);
+	conn_close(takeover.conn);
+	/* Who cannot take it leaves it to us. */
+	takeover.refuse = true;
+	play_open(play);
+	wire_say(&play->wire, PREFACE);
+	WIRE_EXPECT_END(&play->wire);
+	assert_int_equal(play->n_closed, 1);
+}
+
+static void preface_is_for_the_begin_of_a_connection(void **state)
+{
+	struct play *play = *state;
+	struct takeover takeover = { 0 };
+
+	play->servers.on_http2 = takeover_on_http2;
+	play->servers.on_http2_arg = &takeover;
+	play->answer = "x";
+	wire_say(&play->wire, "P");
+	wire_idle(&play->wire);
+	wire_say(&play->wire, "OST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n" PREFACE);
+	WIRE_EXPECT(&play->wire, "HTTP/1.1 200 ");
+	WIRE_EXPECT(&play->wire, "HTTP/1.1 505 ");
+	assert_int_equal(takeover.n, 0);
+}
+
 static void slow_taker_stops_the_reading(void **state)
 {
 	struct play *play = *state;
@@ -477,6 +567,10 @@ int main(void)
 		PLAY_TEST(oversized_heads_get_414_and_431),
 		PLAY_TEST(body_comes_when_it_is_wanted),
 		PLAY_TEST(chunked_body_is_decoded_and_its_end_is_told),
+		PLAY_TEST(trailers_are_told_before_the_end_of_the_body),
+		PLAY_TEST(dropped_body_drops_its_trailers),
+		PLAY_TEST(preface_of_http_2_is_handed_over_with_what_follows),
+		PLAY_TEST(preface_is_for_the_begin_of_a_connection),
 		PLAY_TEST(slow_taker_stops_the_reading),
 		PLAY_TEST(continue_is_said_when_the_body_is_first_wanted),
 		PLAY_TEST(answer_instead_of_continue_closes),
