@@ -51,6 +51,8 @@ static const struct conf_section listener_section = {
 
 static const struct conf_choice balance_policies[] = { { "round_robin", POOL_ROUND_ROBIN }, { NULL, 0 } };
 
+static const struct conf_choice pool_protocols[] = { { "http1", POOL_HTTP1 }, { "http2", POOL_HTTP2 }, { "auto", POOL_AUTO }, { NULL, 0 } };
+
 static const struct conf_key origin_keys[] = {
 	CONF_SCALAR(struct origin_conf, CONF_TYPE_ENDPOINT, address, CONF_REQUIRED, "host:port; each address of a name is an origin of its own"),
 	CONF_COUNT (struct origin_conf, weight, 1, 10000, "1", "its share of the requests, beside the others'"),
@@ -109,6 +111,7 @@ static const struct conf_key pool_keys[] = {
 	CONF_COUNT   (struct pool_conf, retries, 0, 8, "2", "tries at other origins, while none can have begun to act on the request"),
 	CONF_COUNT   (struct pool_conf, max_idle_connections, 0, 65536, "256", "kept open to one origin by one worker"),
 	CONF_DURATION(struct pool_conf, "idle_timeout",       idle_timeout_ms,       10, DAY_MS,  "60s", "how long an idle connection is kept: less than the origin keeps it"),
+	CONF_CHOICE  (struct pool_conf, protocol, pool_protocols, "http1", "what is spoken to the origins: `http1`, `http2` (over TLS by ALPN, else by prior knowledge), or `auto`: what the origin chooses by ALPN"),
 	CONF_SECTION_OPTIONAL(struct pool_conf, tls, &pool_tls_section, "TLS to the origins"),
 	CONF_SECTION_OPTIONAL(struct pool_conf, health_check, &health_check_section, "how their health is found out"),
 	CONF_END

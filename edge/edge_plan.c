@@ -26,12 +26,28 @@ static void plan_free(struct snapshot *snapshot)
 	free(plan);
 }
 
+static struct span pool_alpn(const struct pool_conf *pool)
+{
+	switch ((enum pool_protocol)pool->protocol) {
+	case POOL_HTTP1:
+		return SPAN_LIT("\x08http/1.1");
+	case POOL_HTTP2:
+		return SPAN_LIT("\x02h2");
+	case POOL_AUTO:
+		return SPAN_LIT("\x02h2\x08http/1.1");
+	}
+	UNREACHABLE();
+}
+
 static int pools_tls_make(struct edge_plan *plan)
 {
 	for (size_t i = 0; i < plan->edge->n_pools; i++) {
 		const struct pool_conf *pool = &plan->edge->pools[i];
+		const struct span alpn = pool_alpn(pool);
 		const struct tls_client_conf conf = { .ca_file = pool->tls.ca,
-						      .insecure = !pool->tls.verify };
+						      .insecure = !pool->tls.verify,
+						      .alpn = alpn.at,
+						      .alpn_len = alpn.len };
 		char text[RETERR_BYTES] = "";
 		if (!pool_uses_tls(pool))
 			continue;

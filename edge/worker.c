@@ -132,7 +132,7 @@ static struct h2_limits http2_limits(const struct edge_conf *edge)
 		.idle_timeout_ms = timeouts->keep_alive_ms,
 		.write_timeout_ms = timeouts->client_write_ms,
 		.linger_ms = timeouts->linger_ms,
-		.drain_grace_ms = h2_server_limits_usual.drain_grace_ms,
+		.drain_grace_ms = h2_limits_usual.drain_grace_ms,
 		.resets = { http2->resets, http2->resets_per_s },
 		.controls = { http2->control_frames, http2->control_frames_per_s },
 	};

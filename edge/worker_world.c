@@ -36,6 +36,8 @@ static int pool_make(const struct exchange_env *env, const struct edge_plan *pla
 	const struct pool_conf *conf = &plan->edge->pools[i];
 	const struct origin_setup setup = {
 		.loop = env->loop,
+		.slab = env->slab,
+		.protocol = (enum pool_protocol)conf->protocol,
 		.metrics = env->metrics,
 		.tls = plan->pool_tls[i],
 		.server_name = conf->tls.server_name,

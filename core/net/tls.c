@@ -241,6 +241,9 @@ int tls_client_new(const struct tls_client_conf *conf, struct tls_context **ret_
 		return refuse(reterr, about, err_text(r), r);
 	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	if (conf->alpn_len &&
+	    SSL_CTX_set_alpn_protos(ctx, conf->alpn, (unsigned)conf->alpn_len) != 0)
+		return refuse(reterr, about, err_text(-ENOMEM), err_new(-ENOMEM));
 	SSL_CTX_set_verify(ctx, conf->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
 	if (conf->ca_file) {
 		r = file_need(conf->ca_file, reterr);

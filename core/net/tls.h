@@ -25,6 +25,8 @@ int tls_server_new(const struct tls_server_conf *conf, struct tls_context **ret_
 struct tls_client_conf {
 	const char *ca_file; /* NULL: the system's */
 	bool insecure;       /* do not verify: the configuration key says so by name */
+	const uint8_t *alpn; /* wire form, our preference; NULL: none */
+	size_t alpn_len;
 };
 int tls_client_new(const struct tls_client_conf *conf, struct tls_context **ret_tls, char *reterr);
 

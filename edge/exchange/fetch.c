@@ -29,15 +29,17 @@ struct fetch {
 	struct exchange_pool *pool;
 	const struct http_head *request;
 	const struct fetch_events *events;
-	void *subscriber;            /* NULL: it has left */
-	struct origin *origin;       /* a reference; asked last, or now */
-	struct conn *conn;           /* CONNECT: owned */
+	void *subscriber;      /* NULL: it has left */
+	struct origin *origin; /* a reference; asked last, or now */
+	struct conn *conn;     /* CONNECT: owned; NULL: we wait for another's */
+	struct origin_wait wait;
 	struct requester *requester; /* HEAD, BODY: until it has failed or is done */
 	struct loop_task task;
 	struct pool_tried tried;
 	uint32_t n_tries;
 	bool on_kept;    /* this try is on a kept connection */
 	bool again;      /* the next try is for the same origin, on a new connection */
+	bool leads;      /* others wait for the connection that we make */
 	bool body_begun; /* of the request's body something was taken */
 	struct arena arena;
 };
@@ -164,10 +166,9 @@ static void fail_later(struct fetch *fetch, enum close_reason reason)
 	loop_defer(fetch->env->loop, &fetch->task);
 }
 
-/* The conn is moved. */
-static void request_send(struct fetch *fetch, struct conn *conn, bool kept)
+static struct requester_setup requester_setup(struct fetch *fetch, struct conn *conn, bool kept)
 {
-	const struct requester_setup setup = {
+	return (struct requester_setup){
 		.loop = fetch->env->loop,
 		.slab = fetch->env->slab,
 		.conn = conn,
@@ -179,8 +180,11 @@ static void request_send(struct fetch *fetch, struct conn *conn, bool kept)
 		.keep = origin_keep,
 		.keep_arg = fetch->origin,
 	};
-	int r = fetch->env->begin_requester(&setup, &fetch->requester);
+}
 
+/* The requester has begun, or r says why not. */
+static void request_begun(struct fetch *fetch, int r, bool kept)
+{
 	if (r < 0) {
 		fail_later(fetch, REASON_MEMORY);
 		return;
@@ -194,6 +198,21 @@ static void request_send(struct fetch *fetch, struct conn *conn, bool kept)
 	} else if (has_body(fetch)) {
 		loop_defer(fetch->env->loop, &fetch->task); /* on_ready */
 	}
+}
+
+/* The conn is moved. */
+static void request_send(struct fetch *fetch, struct conn *conn, bool kept)
+{
+	const struct requester_setup setup = requester_setup(fetch, conn, kept);
+
+	request_begun(fetch, fetch->env->begin_requester(&setup, &fetch->requester), kept);
+}
+
+static void request_send_http2(struct fetch *fetch, struct h2_client *client, bool kept)
+{
+	const struct requester_setup setup = requester_setup(fetch, NULL, kept);
+
+	request_begun(fetch, h2_client_begin(client, &setup, &fetch->requester), kept);
 }
 
 /* Is another try allowed, and of use? `untouched`: no origin can have begun to act. */
@@ -222,12 +241,24 @@ static void try_failed(struct fetch *fetch, enum close_reason reason, bool untou
 /* ---- connecting --------------------------------------------------------------------------------
  */
 
-static void on_conn_open(struct conn *conn, void *arg)
+/* The conn is moved. */
+static void http2_begin(struct fetch *fetch, struct conn *conn)
 {
-	struct fetch *fetch = OBJ_CAST(struct fetch, arg, FETCH_KIND);
+	struct h2_client *client;
 
-	MUST(fetch->conn == conn && fetch->state == FETCH_CONNECT);
-	request_send(fetch, TAKE(fetch->conn), false);
+	if (origin_http2_add(fetch->origin, conn, &client) < 0)
+		fail_later(fetch, REASON_MEMORY);
+	else
+		request_send_http2(fetch, client, false);
+}
+
+/* Those that waited for us go on, or fail as we did. */
+static void lead_end(struct fetch *fetch, enum close_reason reason)
+{
+	if (!fetch->leads)
+		return;
+	fetch->leads = false;
+	origin_http2_made(fetch->origin, reason);
 }
 
 static void connect_failed(struct fetch *fetch, enum close_reason reason)
@@ -237,7 +268,29 @@ static void connect_failed(struct fetch *fetch, enum close_reason reason)
 		 kv_addr("origin", origin_addr(fetch->origin)),
 		 kv_str("reason", reason_word(reason)), kv_str("detail", conn_reason(fetch->conn)));
 	conn_close(TAKE(fetch->conn));
+	lead_end(fetch, reason);
 	try_failed(fetch, reason, true);
+}
+
+static void on_conn_open(struct conn *conn, void *arg)
+{
+	struct fetch *fetch = OBJ_CAST(struct fetch, arg, FETCH_KIND);
+
+	MUST(fetch->conn == conn && fetch->state == FETCH_CONNECT);
+	switch ((enum origin_speaks)origin_speaks(fetch->origin, conn)) {
+	case ORIGIN_SPEAKS_HTTP1:
+		fetch->conn = NULL;
+		request_send(fetch, conn, false);
+		break;
+	case ORIGIN_SPEAKS_HTTP2:
+		fetch->conn = NULL;
+		http2_begin(fetch, conn);
+		break;
+	case ORIGIN_SPEAKS_ELSE:
+		connect_failed(fetch, REASON_ORIGIN_TLS);
+		return;
+	}
+	lead_end(fetch, REASON_DONE);
 }
 
 static void on_conn_failed(struct conn *conn, void *arg)
@@ -297,24 +350,66 @@ static bool origin_choose(struct fetch *fetch)
 	UNREACHABLE();
 }
 
+/* The connection that we waited for stands, or could not be made. */
+static void on_waited(void *arg, enum close_reason reason)
+{
+	struct fetch *fetch = OBJ_CAST(struct fetch, arg, FETCH_KIND);
+	struct h2_client *client = origin_http2(fetch->origin);
+
+	MUST(fetch->state == FETCH_CONNECT && !fetch->conn);
+	if (client) {
+		request_send_http2(fetch, client, true);
+	} else if (reason != REASON_DONE) {
+		try_failed(fetch, reason, true);
+	} else { /* no room for us, or who made it has left: another round */
+		fetch_goto(fetch, FETCH_IDLE);
+		fetch->n_tries--;
+		fetch_try(fetch);
+	}
+}
+
+/* A connection that is there, if we may have one. True: the request is on its way. */
+static bool take_open(struct fetch *fetch)
+{
+	struct h2_client *client = origin_http2(fetch->origin);
+	struct conn *kept = client ? NULL : origin_take_kept(fetch->origin);
+
+	if (client)
+		request_send_http2(fetch, client, true);
+	else if (kept)
+		request_send(fetch, kept, true);
+	return client || kept;
+}
+
+/* Begins a new one, or waits for the one that another fetch makes. Errors: as conn_connect(). */
+static int take_new(struct fetch *fetch, bool again)
+{
+	if (!again && origin_http2_is_coming(fetch->origin, &fetch->leads)) {
+		fetch->wait = (struct origin_wait){ .fn = on_waited, .arg = fetch };
+		origin_http2_wait(fetch->origin, &fetch->wait);
+		fetch_goto(fetch, FETCH_CONNECT);
+		return 0;
+	}
+	int r = origin_connect(fetch->origin, &connect_events, fetch, &fetch->conn);
+	if (r < 0) {
+		fetch->reason = r == -ENOMEM ? REASON_MEMORY : REASON_ORIGIN_CONNECT;
+		lead_end(fetch, fetch->reason);
+		return err_pass(r);
+	}
+	fetch_goto(fetch, FETCH_CONNECT);
+	return 0;
+}
+
 static void fetch_try(struct fetch *fetch)
 {
 	MUST(fetch->state == FETCH_IDLE);
 	while (origin_choose(fetch)) {
-		struct conn *kept = fetch->again ? NULL : origin_take_kept(fetch->origin);
+		bool again = fetch->again;
 		fetch->n_tries++;
 		fetch->again = false;
 		fetch->on_kept = false;
-		if (kept) {
-			request_send(fetch, kept, true);
+		if ((!again && take_open(fetch)) || take_new(fetch, again) == 0)
 			return;
-		}
-		int r = origin_connect(fetch->origin, &connect_events, fetch, &fetch->conn);
-		if (r == 0) {
-			fetch_goto(fetch, FETCH_CONNECT);
-			return;
-		}
-		fetch->reason = r == -ENOMEM ? REASON_MEMORY : REASON_ORIGIN_CONNECT;
 		pool_tried_add(&fetch->tried, origin_own_id(fetch->origin));
 		if (!may_try_again(fetch, true))
 			break;
@@ -450,6 +545,8 @@ void fetch_leave(struct fetch *fetch)
 	if (fetch->state != FETCH_ENDED) {
 		requester_cancel(fetch);
 		conn_close(TAKE(fetch->conn));
+		origin_http2_unwait(&fetch->wait);
+		lead_end(fetch, REASON_DONE);
 		fetch_end(fetch);
 	}
 	fetch_unref(fetch);

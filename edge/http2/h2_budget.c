@@ -19,7 +19,7 @@ bool h2_budget_spend(struct h2_budget *budget, const struct h2_budget_conf *conf
 	return budget->spent_at_ns - now.ns <= price * conf->burst;
 }
 
-void h2_budget_earn(struct h2_budget *budget, const struct h2_budget_conf *conf)
+void h2_budget_earn(struct h2_budget *budget, const struct h2_budget_conf *conf, unsigned n)
 {
-	budget->spent_at_ns -= price_ns(conf);
+	budget->spent_at_ns -= price_ns(conf) * n;
 }

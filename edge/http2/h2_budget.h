@@ -18,5 +18,5 @@ struct h2_budget {
 
 /* False: it is used up, and the connection is to be closed. */
 bool h2_budget_spend(struct h2_budget *budget, const struct h2_budget_conf *conf, mono_t now);
-/* One spending is made good. */
-void h2_budget_earn(struct h2_budget *budget, const struct h2_budget_conf *conf);
+/* So many spendings are made good. */
+void h2_budget_earn(struct h2_budget *budget, const struct h2_budget_conf *conf, unsigned n);

@@ -18,20 +18,6 @@ enum {
 
 #define H2_SERVER_KIND OBJ_KIND('h', '2', 's', 'v')
 
-const struct h2_limits h2_server_limits_usual = {
-	.max_streams = 100,
-	.window_bytes = 128 * 1024,
-	.head = { .max_bytes = 16 * 1024, .max_fields = HTTP_MAX_FIELDS },
-	.head_timeout_ms = 10 * MS_PER_S,
-	.body_timeout_ms = 30 * MS_PER_S,
-	.idle_timeout_ms = 75 * MS_PER_S,
-	.write_timeout_ms = 30 * MS_PER_S,
-	.linger_ms = 2 * MS_PER_S,
-	.drain_grace_ms = MS_PER_S,
-	.resets = { .burst = 200, .per_s = 20 },
-	.controls = { .burst = 2000, .per_s = 500 },
-};
-
 /* One request. */
 struct h2_server_stream {
 	struct h2_stream stream; /* first: the session knows this part alone */

@@ -12,10 +12,6 @@
 struct h2_server;
 struct h2_server_stream;
 
-/* 100 streams, 128 KiB, heads of 16 KiB and 100 fields; 10 s, 30 s, 75 s, 30 s, 2 s, 1 s; resets:
- * 200 and 20/s; controls: 2000 and 500/s. */
-extern const struct h2_limits h2_server_limits_usual;
-
 LIST_HEAD(h2_server_list, h2_server);
 SLIST_HEAD(h2_server_stream_stock, h2_server_stream);
 

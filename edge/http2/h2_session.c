@@ -19,6 +19,23 @@ enum {
 	MAX_BACKLOG_BYTES = 128 * 1024,
 	SCRATCH_MAX_BYTES = 64 * 1024,
 	CONNECTION_WINDOW_BYTES = 1024 * 1024,
+	/* What the other side may be thought to take before it says: RFC 9113 6.5.2 recommends no
+	 * less. */
+	UNTOLD_STREAMS = 100,
+};
+
+const struct h2_limits h2_limits_usual = {
+	.max_streams = 100,
+	.window_bytes = 128 * 1024,
+	.head = { .max_bytes = 16 * 1024, .max_fields = HTTP_MAX_FIELDS },
+	.head_timeout_ms = 10 * MS_PER_S,
+	.body_timeout_ms = 30 * MS_PER_S,
+	.idle_timeout_ms = 75 * MS_PER_S,
+	.write_timeout_ms = 30 * MS_PER_S,
+	.linger_ms = 2 * MS_PER_S,
+	.drain_grace_ms = MS_PER_S,
+	.resets = { .burst = 200, .per_s = 20 },
+	.controls = { .burst = 2000, .per_s = 500 },
 };
 
 /* ---- small things ------------------------------------------------------------------------------
@@ -478,7 +495,7 @@ static void session_init(struct h2_session *session, const struct h2_role *role,
 	outlet_init(&session->out, shared->slab);
 	session->send_window = H2_WINDOW_DEFAULT;
 	session->peer_window = H2_WINDOW_DEFAULT;
-	session->peer_max_streams = role->is_server ? 0 : H2_MAX_STREAMS;
+	session->peer_max_streams = role->is_server ? 0 : UNTOLD_STREAMS;
 	session->next_id = role->is_server ? 2 : 1;
 	session->goaway_id = H2_STREAM_MAX;
 	session->idle_at = session->write_at = session->drain_at = session->wake_at = MONO_NEVER;

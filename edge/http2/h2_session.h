@@ -37,6 +37,10 @@ struct h2_limits {
 	struct h2_budget_conf controls; /* frames that carry nothing */
 };
 
+/* 100 streams, 128 KiB, heads of 16 KiB and 100 fields; 10 s, 30 s, 75 s, 30 s, 2 s, 1 s; resets:
+ * 200 and 20/s; controls: 2000 and 500/s. */
+extern const struct h2_limits h2_limits_usual;
+
 struct h2_session;
 struct h2_stream;
 

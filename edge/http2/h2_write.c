@@ -142,6 +142,8 @@ static void frame_send(struct h2_stream *stream)
 	} else if (n || last) {
 		copy_put(stream, n, last);
 	}
+	if (n) /* for which the other side may open two windows */
+		h2_budget_earn(&session->controls, &session->shared->limits.controls, 2);
 	session->send_window -= (int64_t)n;
 	stream->send_window -= (int64_t)n;
 	if (rest && !last) {

@@ -10,6 +10,8 @@
 #include "edge/origin/origin_priv.h"
 #include "edge/origin/resolve.h"
 
+enum { ORIGIN_BUDGET = 1000 * 1000 };
+
 #define SET_KIND OBJ_KIND('o', 's', 'e', 't')
 
 struct origin_set {
@@ -30,6 +32,7 @@ static void shared_unref(struct origin_shared *shared)
 		LIST_REMOVE(kept, link);
 		free(kept);
 	}
+	h2_clients_fini(&shared->http2);
 	tls_unref(shared->setup.tls);
 	free(shared);
 }
@@ -49,6 +52,7 @@ void origin_unref(struct origin *origin)
 	if (--origin->n_refs > 0)
 		return;
 	origin_close_kept(origin);
+	origin_http2_close(origin);
 	shared_unref(origin->shared);
 	free(origin->server_name);
 	OBJ_FREE(origin);
@@ -75,6 +79,9 @@ static struct origin *origin_new(struct origin_shared *shared, const struct orig
 	origin->id = fact->id;
 	origin->addr = fact->addr;
 	LIST_INIT(&origin->kept);
+	LIST_INIT(&origin->clients);
+	TAILQ_INIT(&origin->waiting);
+	origin->http2_known = shared->setup.protocol == POOL_HTTP2;
 	if (shared->setup.tls) {
 		origin->server_name = server_name_new(shared, fact->server);
 		if (!origin->server_name) {
@@ -94,6 +101,21 @@ static void origins_free(struct origin **origins, size_t n_origins)
 	free(origins);
 }
 
+static void http2_init(struct origin_shared *shared)
+{
+	const struct origin_setup *setup = &shared->setup;
+	struct h2_limits limits = h2_limits_usual;
+
+	/* Origins are ours: what they do is no attack. */
+	limits.resets = limits.controls =
+		(struct h2_budget_conf){ .burst = ORIGIN_BUDGET, .per_s = ORIGIN_BUDGET };
+	limits.head.max_bytes = setup->limits.max_head_bytes;
+	limits.head_timeout_ms = setup->connect_timeout_ms;
+	limits.idle_timeout_ms = setup->idle_timeout_ms;
+	limits.write_timeout_ms = setup->limits.send_timeout_ms;
+	h2_clients_init(&shared->http2, setup->loop, setup->slab, setup->metrics, &limits);
+}
+
 int origin_set_new(const struct origin_setup *setup, struct origin_set **ret_set)
 {
 	struct origin_shared *shared = calloc(1, sizeof(*shared));
@@ -109,6 +131,7 @@ int origin_set_new(const struct origin_setup *setup, struct origin_set **ret_set
 	if (setup->tls)
 		tls_ref(setup->tls);
 	LIST_INIT(&shared->free_kept);
+	http2_init(shared);
 	set->shared = shared;
 	*ret_set = set;
 	return 0;
@@ -119,6 +142,7 @@ static void origin_retire(struct origin *origin)
 {
 	origin->retired = true;
 	origin_close_kept(origin);
+	origin_http2_retire(origin);
 }
 
 void origin_set_free(struct origin_set *set)

@@ -14,6 +14,12 @@ struct origin_conf {
 	uint32_t weight;     /* >= 1 */
 };
 
+enum pool_protocol {
+	POOL_HTTP1,
+	POOL_HTTP2, /* over TLS by ALPN, else by prior knowledge */
+	POOL_AUTO,  /* what the origin chooses by ALPN; without TLS HTTP/1.1 */
+};
+
 struct pool_tls_conf {
 	bool set, enabled;
 	const char *ca;          /* file; NULL: the system's */
@@ -42,6 +48,7 @@ struct pool_conf {
 	uint32_t retries;              /* at other origins, while nothing was done */
 	uint32_t max_idle_connections; /* to one origin, of one worker */
 	int64_t idle_timeout_ms;
+	int protocol; /* enum pool_protocol */
 	struct pool_tls_conf tls;
 	struct health_check_conf health_check;
 };
