@@ -131,6 +131,18 @@ static void on_failed(struct conn *conn, void *arg)
 	count_down(listener);
 }
 
+/* A client without TLS knows that we speak HTTP/2. */
+static bool on_http2(void *arg, struct conn *conn, struct span first)
+{
+	struct listener *listener = OBJ_CAST(struct listener, arg, LISTENER_KIND);
+
+	if (!listener->conf.speaks_http2)
+		return false;
+	if (h2_server_begin(&listener->http2, conn, first) < 0)
+		count_down(listener);
+	return true;
+}
+
 static const struct conn_events arrival_events = {
 	.on_open = on_open,
 	.on_readable = on_failed, /* not before on_open: never */
@@ -294,6 +306,8 @@ int listener_open(const struct listener_setup *setup, const struct listener_conf
 	LIST_INIT(&listener->arrivals);
 	loop_timer_init(&listener->shortage, setup->maker->loop, on_shortage_over, listener);
 	h1_servers_init(&listener->http1, setup->maker, &conf->http1);
+	listener->http1.on_http2 = on_http2;
+	listener->http1.on_http2_arg = listener;
 	h2_servers_init(&listener->http2, setup->maker, &conf->http2);
 	listener->http2.on_closed = listener->http1.on_closed = on_closed;
 	listener->http2.on_closed_arg = listener->http1.on_closed_arg = listener;

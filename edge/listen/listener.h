@@ -15,7 +15,8 @@ struct listener_conf {
 	struct cert_set *certs; /* NULL: plain; a reference is taken */
 	struct h1_server_limits http1;
 	struct h2_limits http2;
-	bool speaks_http2; /* by prior knowledge; by ALPN, when `certs` offer it, always */
+	bool speaks_http2; /* without TLS, by prior knowledge; with it `certs` decide by what they
+			      offer */
 	int64_t handshake_timeout_ms;
 	size_t max_conns; /* of this listener in this worker; more are closed at once */
 };
