@@ -6,6 +6,7 @@
 #include "edge/edge_conf.h"
 
 #include "edge/balance/pool.h"
+#include "edge/listen/listener.h"
 #include "edge/report/facts.h"
 
 /* clang-format off */
@@ -35,10 +36,11 @@ static const struct conf_section listener_tls_section = {
 	.help = "With it, the listener speaks TLS.",
 };
 
+static const struct conf_choice listener_https[] = { { "both", LISTENER_HTTP_BOTH }, { "http1", LISTENER_HTTP1 }, { "http2", LISTENER_HTTP2 }, { NULL, 0 } };
 static const struct conf_key listener_keys[] = {
 	CONF_STRING(struct listener_section, name, CONF_REQUIRED, CONF_NO_INITIAL, "for logs"),
 	CONF_SCALAR(struct listener_section, CONF_TYPE_ADDRESS, address, CONF_REQUIRED, "where clients connect"),
-	CONF_BOOL  (struct listener_section, http2, "true", "HTTP/2, too: by ALPN with TLS, and without it for who begins with its preface"),
+	CONF_CHOICE(struct listener_section, http, listener_https, "both", "which versions of HTTP: `http1`, `http2` or `both`: by ALPN with TLS, without it by how the client begins"),
 	CONF_SECTION_OPTIONAL(struct listener_section, tls, &listener_tls_section, "TLS to clients"),
 	CONF_END
 };
@@ -134,6 +136,9 @@ static const struct conf_section path_section = {
 
 static const struct conf_key proxy_keys[] = {
 	CONF_STRING(struct route_proxy_conf, pool, CONF_REQUIRED, CONF_NO_INITIAL, "the pool that answers"),
+	{ .name = "upgrade", .type = CONF_TYPE_LIST, .offset = offsetof(struct route_proxy_conf, upgrade), .n_offset = offsetof(struct route_proxy_conf, n_upgrade), .item = CONF_TYPE_STRING,
+	  .set_offset = offsetof(struct route_proxy_conf, upgrade_set), .max_items = 16, .help = "protocols that a client may ask for (Upgrade, or HTTP/2's extended CONNECT); not given: `websocket`; `[]`: none" },
+	CONF_SIZE  (struct route_proxy_conf, "buffer_request", buffer_request_bytes, 0, 1 << 30, "0", "read a request's body whole, up to this size, before an origin is asked; a larger one gets 413. 0: hand it on as it comes"),
 	CONF_END
 };
 static const struct conf_section proxy_section = {
@@ -156,6 +161,7 @@ static const struct conf_key route_keys[] = {
 	CONF_SECTION(struct route_conf, path, &path_section, CONF_REQUIRED, "which paths it is for"),
 	CONF_SECTION_OPTIONAL(struct route_conf, proxy,   &proxy_section,   "hand on to a pool"),
 	CONF_SECTION_OPTIONAL(struct route_conf, respond, &respond_section, "answer by itself"),
+	CONF_SIZE   (struct route_conf, "max_body", max_body_bytes, 0, 1ULL << 50, "0", "of a request; a larger one gets 413. 0: as the service says"),
 	CONF_END
 };
 static const struct conf_section route_section = {
@@ -167,6 +173,7 @@ static const struct conf_key service_keys[] = {
 	CONF_STRING (struct service_conf, name, CONF_REQUIRED, CONF_NO_INITIAL, "the name that GTMs steer by"),
 	CONF_LIST_OF(struct service_conf, hosts, n_hosts, CONF_TYPE_STRING, CONF_REQUIRED, "`www.example.com`, `*.example.com` for all below it, `*` for what nobody else has"),
 	CONF_LIST   (struct service_conf, routes, n_routes, &route_section, CONF_REQUIRED, "at least one"),
+	CONF_SIZE   (struct service_conf, "max_body", max_body_bytes, 0, 1ULL << 50, "0", "of a request's body; a larger one gets 413. 0: no limit, for bodies are streamed and cost no memory"),
 	{ .name = "degraded_below", .type = CONF_TYPE_COUNT, .offset = offsetof(struct service_conf, degraded_below_pct), .has_range = true, .min = 0, .max = 100,
 	  .initial = "50", .help = "percent of its origins' weight that must be up, or the cluster hears that the service is degraded; at 0 percent it is down" },
 	CONF_END
@@ -186,6 +193,7 @@ static const struct conf_key timeouts_keys[] = {
 	CONF_DURATION(struct timeouts_conf, "tls_handshake", tls_handshake_ms, 10, 600 * S,  "10s", "for a client's TLS handshake"),
 	CONF_DURATION(struct timeouts_conf, "linger",        linger_ms,        0,  600 * S,  "5s",  "how long what still comes is read and dropped after a connection's last response"),
 	CONF_DURATION(struct timeouts_conf, "total",         total_ms,         0,  DAY_MS,   "0s",  "for a whole exchange; 0s: no limit"),
+	CONF_DURATION(struct timeouts_conf, "tunnel_idle",   tunnel_idle_ms,   10, 7 * DAY_MS, "1h", "without a byte either way in a tunnel (WebSocket); `total` does not count for these"),
 	CONF_DURATION(struct timeouts_conf, "drain_notice",  drain_notice_ms,  0,  DAY_MS,   "5s",  "after SIGTERM: how long everything is still served, while the GTMs move clients away"),
 	CONF_DURATION(struct timeouts_conf, "drain",         drain_ms,         0,  DAY_MS,   "30s", "then: how long requests under way may take"),
 	CONF_END

@@ -18,7 +18,7 @@ struct certificate_conf {
 struct listener_section {
 	const char *name;
 	struct addr address;
-	bool http2;
+	int http; /* enum listener_http */
 	struct listener_tls_conf {
 		bool set;
 		struct certificate_conf *certificates;
@@ -31,6 +31,7 @@ struct timeouts_conf {
 	int64_t client_header_ms, client_body_ms, client_write_ms, keep_alive_ms;
 	int64_t tls_handshake_ms, linger_ms;
 	int64_t total_ms; /* 0: none */
+	int64_t tunnel_idle_ms;
 	int64_t drain_notice_ms, drain_ms;
 };
 

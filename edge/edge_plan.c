@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/obj.h"
+#include "edge/listen/listener.h"
 
 enum { RETERR_BYTES = 256 };
 
@@ -60,10 +61,24 @@ static int pools_tls_make(struct edge_plan *plan)
 	return 0;
 }
 
+static struct span listener_alpn(const struct listener_section *listener)
+{
+	switch ((enum listener_http)listener->http) {
+	case LISTENER_HTTP_BOTH:
+		return SPAN_LIT("\x02h2\x08http/1.1");
+	case LISTENER_HTTP1:
+		return SPAN_LIT("\x08http/1.1");
+	case LISTENER_HTTP2:
+		return SPAN_LIT("\x02h2");
+	}
+	UNREACHABLE();
+}
+
 static int listener_certs_make(struct edge_plan *plan, const struct listener_section *listener,
 			       struct cert_set **ret_set)
 {
-	const struct cert_set_conf conf = { .min_version = listener->tls.min_version };
+	const struct cert_set_conf conf = { .min_version = listener->tls.min_version,
+					    .alpn = listener_alpn(listener) };
 	int r = cert_set_new(&conf, ret_set);
 
 	for (size_t i = 0; r == 0 && i < listener->tls.n_certificates; i++) {

@@ -172,7 +172,6 @@ static int serve(struct origin *origin, struct sock_registry *socks, struct metr
 					      metrics };
 	const struct listener_conf conf = { .http1 = h1_server_limits_usual,
 					    .http2 = h2_limits_usual,
-					    .speaks_http2 = true,
 					    .handshake_timeout_ms = HANDSHAKE_MS,
 					    .max_conns = MAX_CONNS };
 	struct addr got;

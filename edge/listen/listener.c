@@ -104,7 +104,8 @@ static void on_open(struct conn *conn, void *arg)
 	MUST(listener->kind == LISTENER_KIND && arrival->conn == conn);
 	if (arrival->certs)
 		metric_add(listener->maker->metrics, EDGE_METRIC_TLS_HANDSHAKES, 1);
-	bool http2 = span_eq(conn_alpn(conn), SPAN_LIT("h2"));
+	bool http2 = arrival->certs ? span_eq(conn_alpn(conn), SPAN_LIT("h2"))
+				    : listener->conf.http == LISTENER_HTTP2;
 	conn = arrival_end(arrival);
 	int r = http2 ? h2_server_begin(&listener->http2, conn, SPAN_NONE)
 		      : h1_server_begin(&listener->http1, conn);
@@ -136,7 +137,7 @@ static bool on_http2(void *arg, struct conn *conn, struct span first)
 {
 	struct listener *listener = OBJ_CAST(struct listener, arg, LISTENER_KIND);
 
-	if (!listener->conf.speaks_http2)
+	if (listener->conf.http == LISTENER_HTTP1)
 		return false;
 	if (h2_server_begin(&listener->http2, conn, first) < 0)
 		count_down(listener);

@@ -11,12 +11,14 @@
 
 struct listener;
 
+enum listener_http { LISTENER_HTTP_BOTH, LISTENER_HTTP1, LISTENER_HTTP2 };
+
 struct listener_conf {
 	struct cert_set *certs; /* NULL: plain; a reference is taken */
 	struct h1_server_limits http1;
 	struct h2_limits http2;
-	bool speaks_http2; /* without TLS, by prior knowledge; with it `certs` decide by what they
-			      offer */
+	/* Without TLS; with it `certs` decide, by the ALPN that they offer. */
+	enum listener_http http;
 	int64_t handshake_timeout_ms;
 	size_t max_conns; /* of this listener in this worker; more are closed at once */
 };

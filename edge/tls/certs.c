@@ -31,9 +31,6 @@ struct cert_set {
 	struct cert_name *names;
 };
 
-/* What is spoken above TLS: HTTP/2 will stand before it. */
-static const uint8_t alpn[] = "\x02h2\x08http/1.1";
-
 static void set_free(struct cert_set *set)
 {
 	struct cert_name *name, *next;
@@ -171,8 +168,8 @@ int cert_set_add(struct cert_set *set, const char *certificate_file, const char 
 		.min_version = set->conf.min_version ? set->conf.min_version : 0x0303,
 		.max_version = set->conf.max_version ? set->conf.max_version : 0x0304,
 		.ciphers = set->ciphers,
-		.alpn = alpn,
-		.alpn_len = sizeof(alpn) - 1,
+		.alpn = set->conf.alpn.at,
+		.alpn_len = set->conf.alpn.len,
 	};
 	struct tls_context *tls;
 

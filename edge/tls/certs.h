@@ -17,6 +17,7 @@ struct cert_set_conf {
 	int min_version;     /* 0x0303, 0x0304; 0: TLS 1.2 */
 	int max_version;     /* 0: TLS 1.3 */
 	const char *ciphers; /* of TLS 1.2; NULL: Mozilla's intermediate; borrowed until sealed */
+	struct span alpn;    /* what is spoken above TLS, in wire form, best first; static bytes */
 	bool strict_sni;     /* refuse a name that no certificate has, and a client without SNI */
 };
 
