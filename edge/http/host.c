@@ -12,10 +12,22 @@
 
 enum { MAX_NAME = 255 };
 
-static uint8_t lowered(uint8_t byte)
-{
-	return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte;
-}
+/* What a byte of a name becomes; 0: it may not stand there. An escape's '%' is looked at apart. */
+/* clang-format off */
+#define SAME(c) [c] = (c)
+#define LETTER(c) [c] = (c) | 0x20, [(c) | 0x20] = (c) | 0x20
+static const uint8_t lowered[256] = {
+	LETTER('A'), LETTER('B'), LETTER('C'), LETTER('D'), LETTER('E'), LETTER('F'), LETTER('G'),
+	LETTER('H'), LETTER('I'), LETTER('J'), LETTER('K'), LETTER('L'), LETTER('M'), LETTER('N'),
+	LETTER('O'), LETTER('P'), LETTER('Q'), LETTER('R'), LETTER('S'), LETTER('T'), LETTER('U'),
+	LETTER('V'), LETTER('W'), LETTER('X'), LETTER('Y'), LETTER('Z'),
+	SAME('0'), SAME('1'), SAME('2'), SAME('3'), SAME('4'), SAME('5'), SAME('6'), SAME('7'),
+	SAME('8'), SAME('9'),
+	SAME('-'), SAME('.'), SAME('_'), SAME('~'),
+	SAME('!'), SAME('$'), SAME('&'), SAME('\''), SAME('('), SAME(')'), SAME('*'), SAME('+'),
+	SAME(','), SAME(';'), SAME('='),
+};
+/* clang-format on */
 
 static bool ipv6_ok(struct span bracketed)
 {
@@ -38,13 +50,12 @@ static bool name_lower(struct span name, uint8_t *lower)
 	uint8_t before = '.';
 
 	for (size_t i = 0; i < name.len; i++) {
-		uint8_t byte = name.at[i];
-		if (!http_char_is(byte, HTTP_CHAR_HOST) && !is_escape(name, i))
+		uint8_t byte = lowered[name.at[i]];
+		if (byte == 0 && is_escape(name, i))
+			byte = '%';
+		if (byte == 0 || (byte == '.' && before == '.'))
 			return false;
-		if (byte == '.' && before == '.')
-			return false;
-		before = byte;
-		lower[i] = lowered(byte);
+		lower[i] = before = byte;
 	}
 	return true;
 }
@@ -79,7 +90,8 @@ static bool ipv6_lower(struct span text, uint8_t *lower)
 	if (text.len < 3 || text.at[text.len - 1] != ']' || !ipv6_ok(text))
 		return false;
 	for (size_t i = 0; i < text.len; i++)
-		lower[i] = lowered(text.at[i]);
+		lower[i] = (uint8_t)(text.at[i] >= 'A' && text.at[i] <= 'F' ? text.at[i] | 0x20
+									    : text.at[i]);
 	return true;
 }
 

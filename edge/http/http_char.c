@@ -8,24 +8,23 @@
 #define L HTTP_CHAR_LOWER
 #define V HTTP_CHAR_VALUE
 #define G HTTP_CHAR_TARGET
-#define H HTTP_CHAR_HOST
 #define X HTTP_CHAR_HEX
 
 /* clang-format off */
 const uint8_t http_chars[256] = {
 	['\t'] = V, [' '] = V,
-	['!'] = T | L | V | G | H, ['"'] = V | G, ['#'] = T | L | V,
-	['$'] = T | L | V | G | H, ['%'] = T | L | V | G, ['&' ... '\''] = T | L | V | G | H,
-	['(' ... ')'] = V | G | H,
-	['*' ... '+'] = T | L | V | G | H, [','] = V | G | H,
-	['-' ... '.'] = T | L | V | G | H, ['/'] = V | G,
-	['0' ... '9'] = T | L | V | G | H | X,
-	[':'] = V | G, [';'] = V | G | H, ['<'] = V | G, ['='] = V | G | H, ['>' ... '@'] = V | G,
-	['A' ... 'F'] = T | V | G | H | X, ['G' ... 'Z'] = T | V | G | H,
+	['!'] = T | L | V | G, ['"'] = V | G, ['#'] = T | L | V,
+	['$'] = T | L | V | G, ['%'] = T | L | V | G, ['&' ... '\''] = T | L | V | G,
+	['(' ... ')'] = V | G,
+	['*' ... '+'] = T | L | V | G, [','] = V | G,
+	['-' ... '.'] = T | L | V | G, ['/'] = V | G,
+	['0' ... '9'] = T | L | V | G | X,
+	[':'] = V | G, [';'] = V | G, ['<'] = V | G, ['='] = V | G, ['>' ... '@'] = V | G,
+	['A' ... 'F'] = T | V | G | X, ['G' ... 'Z'] = T | V | G,
 	['[' ... ']'] = V | G,
-	['^'] = T | L | V | G, ['_'] = T | L | V | G | H, ['`'] = T | L | V | G,
-	['a' ... 'f'] = T | L | V | G | H | X, ['g' ... 'z'] = T | L | V | G | H,
-	['{'] = V | G, ['|'] = T | L | V | G, ['}'] = V | G, ['~'] = T | L | V | G | H,
+	['^'] = T | L | V | G, ['_'] = T | L | V | G, ['`'] = T | L | V | G,
+	['a' ... 'f'] = T | L | V | G | X, ['g' ... 'z'] = T | L | V | G,
+	['{'] = V | G, ['|'] = T | L | V | G, ['}'] = V | G, ['~'] = T | L | V | G,
 	[0x80 ... 0xff] = V | G,
 };
 /* clang-format on */

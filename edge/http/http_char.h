@@ -20,9 +20,8 @@ enum {
 	HTTP_CHAR_VALUE = 2,  /* field-content with its inner spaces: HTAB, SP, VCHAR, obs-text */
 	HTTP_CHAR_TARGET = 4, /* VCHAR but '#', and raw bytes above ASCII: the gaps of RFC 3986 are
 				 left to the origin, as clients send them */
-	HTTP_CHAR_HOST = 8,   /* unreserved and sub-delims of RFC 3986: reg-name, without '%' */
-	HTTP_CHAR_LOWER = 16, /* tchar but A to Z: names in HTTP/2 (RFC 9113 8.2.1) */
-	HTTP_CHAR_HEX = 32,
+	HTTP_CHAR_LOWER = 8,  /* tchar but A to Z: names in HTTP/2 (RFC 9113 8.2.1) */
+	HTTP_CHAR_HEX = 16,
 };
 
 enum { HTTP_LANE_BYTES = 16 };

@@ -8,6 +8,8 @@
 #include "core/error.h"
 #include "core/obj.h"
 
+#pragma GCC diagnostic ignored "-Woverride-init" /* last_of_length: the last of each is meant */
+
 /* Enough for what browsers and common servers send; more grows in the arena. */
 enum { USUAL_FIELDS = 24 };
 
@@ -28,6 +30,26 @@ static const struct word names[HTTP_N_NAMES] = {
 #undef X
 };
 
+/* names.def is in the order of lengths. BEFORE_ is one more than the length before it, as an
+ * enumerator without a value is. */
+enum {
+	LENGTH_NONE,
+#define X(ID, text) BEFORE_##ID, LENGTH_##ID = sizeof(text) - 1,
+#include "edge/http/names.def"
+#undef X
+};
+#define X(ID, text)                                                                                \
+	_Static_assert((int)LENGTH_##ID >= (int)BEFORE_##ID - 1, "names.def: not in the order of lengths: " text);
+#include "edge/http/names.def"
+#undef X
+
+/* Of the names of each length the last. */
+static const uint8_t last_of_length[32] = {
+#define X(ID, text) [sizeof(text) - 1] = HTTP_NAME_##ID,
+#include "edge/http/names.def"
+#undef X
+};
+
 static const struct word methods[] = {
 	[HTTP_METHOD_OTHER]   = WORD(""),
 	[HTTP_METHOD_GET]     = WORD("GET"),
@@ -42,70 +64,67 @@ static const struct word methods[] = {
 };
 
 /* The registry of RFC 9110 16.2.1, as far as it is in use. */
-static const struct {
-	uint16_t status;
-	struct word reason;
-} reasons[] = {
-	{ 200, WORD("OK") },
-	{ 304, WORD("Not Modified") },
-	{ 404, WORD("Not Found") },
-	{ 302, WORD("Found") },
-	{ 301, WORD("Moved Permanently") },
-	{ 206, WORD("Partial Content") },
-	{ 204, WORD("No Content") },
-	{ 201, WORD("Created") },
-	{ 100, WORD("Continue") },
-	{ 101, WORD("Switching Protocols") },
-	{ 102, WORD("Processing") },
-	{ 103, WORD("Early Hints") },
-	{ 202, WORD("Accepted") },
-	{ 203, WORD("Non-Authoritative Information") },
-	{ 205, WORD("Reset Content") },
-	{ 207, WORD("Multi-Status") },
-	{ 208, WORD("Already Reported") },
-	{ 226, WORD("IM Used") },
-	{ 300, WORD("Multiple Choices") },
-	{ 303, WORD("See Other") },
-	{ 305, WORD("Use Proxy") },
-	{ 307, WORD("Temporary Redirect") },
-	{ 308, WORD("Permanent Redirect") },
-	{ 400, WORD("Bad Request") },
-	{ 401, WORD("Unauthorized") },
-	{ 402, WORD("Payment Required") },
-	{ 403, WORD("Forbidden") },
-	{ 405, WORD("Method Not Allowed") },
-	{ 406, WORD("Not Acceptable") },
-	{ 407, WORD("Proxy Authentication Required") },
-	{ 408, WORD("Request Timeout") },
-	{ 409, WORD("Conflict") },
-	{ 410, WORD("Gone") },
-	{ 411, WORD("Length Required") },
-	{ 412, WORD("Precondition Failed") },
-	{ 413, WORD("Content Too Large") },
-	{ 414, WORD("URI Too Long") },
-	{ 415, WORD("Unsupported Media Type") },
-	{ 416, WORD("Range Not Satisfiable") },
-	{ 417, WORD("Expectation Failed") },
-	{ 421, WORD("Misdirected Request") },
-	{ 422, WORD("Unprocessable Content") },
-	{ 423, WORD("Locked") },
-	{ 424, WORD("Failed Dependency") },
-	{ 425, WORD("Too Early") },
-	{ 426, WORD("Upgrade Required") },
-	{ 428, WORD("Precondition Required") },
-	{ 429, WORD("Too Many Requests") },
-	{ 431, WORD("Request Header Fields Too Large") },
-	{ 451, WORD("Unavailable For Legal Reasons") },
-	{ 500, WORD("Internal Server Error") },
-	{ 501, WORD("Not Implemented") },
-	{ 502, WORD("Bad Gateway") },
-	{ 503, WORD("Service Unavailable") },
-	{ 504, WORD("Gateway Timeout") },
-	{ 505, WORD("HTTP Version Not Supported") },
-	{ 506, WORD("Variant Also Negotiates") },
-	{ 507, WORD("Insufficient Storage") },
-	{ 508, WORD("Loop Detected") },
-	{ 511, WORD("Network Authentication Required") },
+static const struct word reasons[512] = {
+	[100] = WORD("Continue"),
+	[101] = WORD("Switching Protocols"),
+	[102] = WORD("Processing"),
+	[103] = WORD("Early Hints"),
+	[200] = WORD("OK"),
+	[201] = WORD("Created"),
+	[202] = WORD("Accepted"),
+	[203] = WORD("Non-Authoritative Information"),
+	[204] = WORD("No Content"),
+	[205] = WORD("Reset Content"),
+	[206] = WORD("Partial Content"),
+	[207] = WORD("Multi-Status"),
+	[208] = WORD("Already Reported"),
+	[226] = WORD("IM Used"),
+	[300] = WORD("Multiple Choices"),
+	[301] = WORD("Moved Permanently"),
+	[302] = WORD("Found"),
+	[303] = WORD("See Other"),
+	[304] = WORD("Not Modified"),
+	[305] = WORD("Use Proxy"),
+	[307] = WORD("Temporary Redirect"),
+	[308] = WORD("Permanent Redirect"),
+	[400] = WORD("Bad Request"),
+	[401] = WORD("Unauthorized"),
+	[402] = WORD("Payment Required"),
+	[403] = WORD("Forbidden"),
+	[404] = WORD("Not Found"),
+	[405] = WORD("Method Not Allowed"),
+	[406] = WORD("Not Acceptable"),
+	[407] = WORD("Proxy Authentication Required"),
+	[408] = WORD("Request Timeout"),
+	[409] = WORD("Conflict"),
+	[410] = WORD("Gone"),
+	[411] = WORD("Length Required"),
+	[412] = WORD("Precondition Failed"),
+	[413] = WORD("Content Too Large"),
+	[414] = WORD("URI Too Long"),
+	[415] = WORD("Unsupported Media Type"),
+	[416] = WORD("Range Not Satisfiable"),
+	[417] = WORD("Expectation Failed"),
+	[421] = WORD("Misdirected Request"),
+	[422] = WORD("Unprocessable Content"),
+	[423] = WORD("Locked"),
+	[424] = WORD("Failed Dependency"),
+	[425] = WORD("Too Early"),
+	[426] = WORD("Upgrade Required"),
+	[428] = WORD("Precondition Required"),
+	[429] = WORD("Too Many Requests"),
+	[431] = WORD("Request Header Fields Too Large"),
+	[451] = WORD("Unavailable For Legal Reasons"),
+	[500] = WORD("Internal Server Error"),
+	[501] = WORD("Not Implemented"),
+	[502] = WORD("Bad Gateway"),
+	[503] = WORD("Service Unavailable"),
+	[504] = WORD("Gateway Timeout"),
+	[505] = WORD("HTTP Version Not Supported"),
+	[506] = WORD("Variant Also Negotiates"),
+	[507] = WORD("Insufficient Storage"),
+	[508] = WORD("Loop Detected"),
+	[511] = WORD("Network Authentication Required"),
 };
 /* clang-format on */
 
@@ -175,6 +194,13 @@ int http_head_add_other(struct http_head *head, struct span name, struct span va
 			   (struct http_field){ name, value, (uint16_t)http_name_lookup(name) });
 }
 
+int http_head_add_found(struct http_head *head, enum http_name id, struct span name,
+			struct span value)
+{
+	MUST_SLOW(id == http_name_lookup(name));
+	return head_append(head, (struct http_field){ name, value, (uint16_t)id });
+}
+
 /* Removes those of `id`, or of `name` when id is HTTP_NAME_OTHER. */
 static void head_remove(struct http_head *head, enum http_name id, struct span name)
 {
@@ -207,10 +233,55 @@ int http_head_set(struct http_head *head, enum http_name id, struct span value)
 	return http_head_add(head, id, value);
 }
 
+/* Whether bytes of a name differ from those of a known one by more than the case of letters. Known
+ * names hold letters, digits and '-': of these only letters have the bit 0x40. */
+static uint64_t differ(uint64_t bytes, uint64_t known)
+{
+	return (bytes ^ known) & ~((known & UINT64_C(0x4040404040404040)) >> 1);
+}
+
+static uint64_t eight_at(const void *at)
+{
+	uint64_t bytes;
+
+	memcpy(&bytes, at, sizeof(bytes));
+	return bytes;
+}
+
+static uint32_t four_at(const void *at)
+{
+	uint32_t bytes;
+
+	memcpy(&bytes, at, sizeof(bytes));
+	return bytes;
+}
+
+/* Both of `len` bytes. Words of eight, the last of them overlapping. */
+static bool name_is(const uint8_t *name, const char *known, size_t len)
+{
+	uint64_t found = 0;
+
+	if (len >= 8) {
+		for (size_t i = 0; i < len - 8; i += 8)
+			found |= differ(eight_at(name + i), eight_at(known + i));
+		return (found | differ(eight_at(name + len - 8), eight_at(known + len - 8))) == 0;
+	}
+	if (len >= 4) {
+		found = differ(four_at(name), four_at(known));
+		return (found | differ(four_at(name + len - 4), four_at(known + len - 4))) == 0;
+	}
+	for (size_t i = 0; i < len; i++)
+		found |= differ(name[i], (uint8_t)known[i]);
+	return found == 0;
+}
+
 enum http_name http_name_lookup(struct span name)
 {
-	for (unsigned id = 1; id < HTTP_N_NAMES; id++) {
-		if (names[id].len == name.len && span_ieq(word_span(&names[id]), name))
+	if (name.len >= ARRAY_LEN(last_of_length))
+		return HTTP_NAME_OTHER;
+	unsigned id = last_of_length[name.len];
+	for (; id != HTTP_NAME_OTHER && names[id].len == name.len; id--) {
+		if (name_is(name.at, names[id].text, name.len))
 			return (enum http_name)id;
 	}
 	return HTTP_NAME_OTHER;
@@ -225,7 +296,8 @@ struct span http_name_text(enum http_name id)
 enum http_method http_method_lookup(struct span text)
 {
 	for (size_t i = 1; i < ARRAY_LEN(methods); i++) {
-		if (span_eq(word_span(&methods[i]), text))
+		if (text.len == methods[i].len && text.at[0] == (uint8_t)methods[i].text[0] &&
+		    span_eq(word_span(&methods[i]), text))
 			return (enum http_method)i;
 	}
 	return HTTP_METHOD_OTHER;
@@ -239,11 +311,9 @@ struct span http_method_text(enum http_method method)
 
 struct span http_status_reason(unsigned status)
 {
-	for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
-		if (reasons[i].status == status)
-			return word_span(&reasons[i].reason);
-	}
-	return span_of("", 0);
+	if (status >= ARRAY_LEN(reasons) || !reasons[status].text)
+		return span_of("", 0);
+	return word_span(&reasons[status]);
 }
 
 /* RFC 9110 9.2.1. */

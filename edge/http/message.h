@@ -92,6 +92,9 @@ const struct http_field *http_head_find(const struct http_head *head, enum http_
  */
 int http_head_add(struct http_head *head, enum http_name id, struct span value);
 int http_head_add_other(struct http_head *head, struct span name, struct span value);
+/* The same for who has looked the name up already: `name` stays as it came. */
+int http_head_add_found(struct http_head *head, enum http_name id, struct span name,
+			struct span value);
 /* Removes all of that name. */
 void http_head_remove(struct http_head *head, enum http_name id);
 void http_head_remove_other(struct http_head *head, struct span name); /* without case */

@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 #include "core/obj.h"
-#include "edge/http1/h1_char.h"
+#include "edge/http/http_char.h"
 
 /* RFC 9110 10.1.4: a list of codings, and this word. */
 static bool names_trailers(struct span value)
@@ -20,74 +20,78 @@ static bool names_trailers(struct span value)
 	return false;
 }
 
-/* A field that is the connection's own affair. H1_HEAD_LARGE: more Connection lines than anybody
- * needs. */
-static int special_note(struct h1_special *special, enum http_name id, struct span value)
+static int connection_note(struct h1_special *special, struct span value)
 {
-	switch ((unsigned)id) {
+	if (special->n_connections == H1_MAX_CONNECTION_LINES)
+		return H1_HEAD_LARGE; /* more lines than anybody needs */
+	special->connections[special->n_connections++] = value;
+	return H1_PARSED;
+}
+
+static int expect_note(struct h1_special *special, struct span value)
+{
+	if (span_ieq(value, SPAN_LIT("100-continue")))
+		special->expects_continue = true;
+	else
+		special->expects_else = true;
+	return H1_PARSED;
+}
+
+/* What is the connection's own affair leaves the fields. */
+static int field_note(struct http_head *head, struct h1_special *special, struct http_field field)
+{
+	switch ((unsigned)field.id) {
 	case HTTP_NAME_HOST:
 		special->n_hosts++;
-		special->host = value;
+		special->host = field.value;
 		return H1_PARSED;
 	case HTTP_NAME_CONTENT_LENGTH:
 		special->n_lengths++;
-		special->length = value;
+		special->length = field.value;
 		return H1_PARSED;
 	case HTTP_NAME_TRANSFER_ENCODING:
 		special->n_codings++;
-		special->coding = value;
+		special->coding = field.value;
 		return H1_PARSED;
 	case HTTP_NAME_CONNECTION:
-		if (special->n_connections == H1_MAX_CONNECTION_LINES)
-			return H1_HEAD_LARGE;
-		special->connections[special->n_connections++] = value;
-		return H1_PARSED;
+		return connection_note(special, field.value);
 	case HTTP_NAME_EXPECT:
-		if (span_ieq(value, SPAN_LIT("100-continue")))
-			special->expects_continue = true;
-		else
-			special->expects_else = true;
-		return H1_PARSED;
+		return expect_note(special, field.value);
 	case HTTP_NAME_UPGRADE:
-		special->upgrade = value;
+		special->upgrade = field.value;
 		return H1_PARSED;
 	case HTTP_NAME_TE:
-		special->takes_trailers |= names_trailers(value);
+		special->takes_trailers |= names_trailers(field.value);
 		return H1_PARSED;
-	default: /* Keep-Alive and Proxy-Connection say nothing that is used */
+	case HTTP_NAME_KEEP_ALIVE: /* these say nothing that is used */
+	case HTTP_NAME_PROXY_CONNECTION:
+	case HTTP_NAME_HTTP2_SETTINGS:
 		return H1_PARSED;
+	default:
+		return err_pass(http_head_add_found(head, (enum http_name)field.id, field.name,
+						    field.value));
 	}
 }
 
-static bool is_special(enum http_name id)
+/* One line: name ":" OWS value OWS CRLF. A line that begins with a space (obs-fold, RFC 9112 5.2),
+ * a space before the colon (5.1), bare CR or LF, NUL and other controls: malformed. */
+static int line_read(struct span bytes, size_t *at, struct http_head *head,
+		     struct h1_special *special)
 {
-	const uint64_t special =
-		UINT64_C(1) << HTTP_NAME_HOST | UINT64_C(1) << HTTP_NAME_CONTENT_LENGTH |
-		UINT64_C(1) << HTTP_NAME_TRANSFER_ENCODING | UINT64_C(1) << HTTP_NAME_CONNECTION |
-		UINT64_C(1) << HTTP_NAME_EXPECT | UINT64_C(1) << HTTP_NAME_UPGRADE |
-		UINT64_C(1) << HTTP_NAME_KEEP_ALIVE | UINT64_C(1) << HTTP_NAME_PROXY_CONNECTION |
-		UINT64_C(1) << HTTP_NAME_TE;
+	size_t colon = *at, start = *at;
 
-	_Static_assert(HTTP_N_NAMES <= 64, "one bit a name");
-	return special >> id & 1;
-}
-
-/* One line without its CRLF: name ":" OWS value OWS. A line that begins with a space (obs-fold, RFC
- * 9112 5.2), a space before the colon (5.1), bare CR, NUL and other controls: malformed. */
-static int line_read(struct span line, struct http_head *head, struct h1_special *special)
-{
-	size_t colon = span_find(line, ':');
-	struct span name = span_first(line, colon);
-
-	if (colon == line.len || !h1_is_token(name))
+	while (http_char_is(bytes.at[colon], HTTP_CHAR_TOKEN)) /* a CR at the latest ends it */
+		colon++;
+	if (colon == start || bytes.at[colon] != ':')
 		return H1_MALFORMED;
-	struct span value = span_trim(span_from(line, colon + 1));
-	if (!h1_all(value, H1_VALUE))
+	size_t end = http_find_control(bytes, colon + 1);
+	if (bytes.len - end < 2 || bytes.at[end] != '\r' || bytes.at[end + 1] != '\n')
 		return H1_MALFORMED;
-	enum http_name id = http_name_lookup(name);
-	if (is_special(id))
-		return special_note(special, id, value);
-	return http_head_add_other(head, name, value);
+	*at = end + 2;
+	struct span name = span_of(bytes.at + start, colon - start);
+	struct span value = span_trim(span_of(bytes.at + colon + 1, end - colon - 1));
+	struct http_field field = { name, value, (uint16_t)http_name_lookup(name) };
+	return field_note(head, special, field);
 }
 
 static void option_note(struct span option, struct http_head *head, struct h1_special *special)
@@ -114,7 +118,7 @@ static int connection_obey(struct http_head *head, struct h1_special *special)
 			struct span option = span_trim(part);
 			if (option.len == 0)
 				continue;
-			if (!h1_is_token(option))
+			if (!http_is_token(option))
 				return H1_MALFORMED;
 			if (n_options++ == H1_MAX_CONNECTION_OPTIONS)
 				return H1_HEAD_LARGE;
@@ -128,26 +132,25 @@ int h1_fields_read(struct span bytes, const struct h1_limits *limits, struct htt
 		   struct h1_special *ret_special)
 {
 	unsigned n_lines = 0;
+	size_t at = 0;
 
+	MUST(bytes.len >= 2 && bytes.at[bytes.len - 2] == '\r' && bytes.at[bytes.len - 1] == '\n');
 	*ret_special = (struct h1_special){ 0 };
-	for (;;) {
-		/* h1_find_end() has seen that each LF has its CR. */
-		size_t lf = span_find(bytes, '\n');
-		MUST(lf > 0 && lf < bytes.len && bytes.at[lf - 1] == '\r');
-		if (lf == 1)
-			break;
+	while (at + 2 < bytes.len) {
 		if (n_lines++ == limits->max_fields)
 			return H1_HEAD_LARGE;
-		int r = line_read(span_first(bytes, lf - 1), head, ret_special);
+		int r = line_read(bytes, &at, head, ret_special);
 		if (r != H1_PARSED)
 			return r < 0 ? err_pass(r) : r;
-		bytes = span_from(bytes, lf + 1);
 	}
-	return connection_obey(head, ret_special);
+	/* The last two bytes are the empty line, unless they ended a field's. */
+	if (at == bytes.len)
+		return H1_MALFORMED;
+	return ret_special->n_connections ? connection_obey(head, ret_special) : H1_PARSED;
 }
 
-/* `chunked` alone is understood. RFC 9112 6.1: an unknown coding is 501; 6.3: chunked that is not
- * last, or twice, and what is no list of codings at all, is 400. */
+/* `chunked` alone is understood. RFC 9112 6.3: what does not end in chunked, has it twice or is no
+ * list of codings at all, is 400; 6.1: an unknown coding before it is 501. */
 static int coding_read(struct span value)
 {
 	const struct span chunked = SPAN_LIT("chunked");
@@ -160,12 +163,12 @@ static int coding_read(struct span value)
 		return H1_MALFORMED;
 	while (span_cut(&value, ',', &part)) {
 		struct span coding = span_trim(part);
-		if (before_was_chunked || !h1_is_token(coding))
+		if (before_was_chunked || !http_is_token(coding))
 			return H1_MALFORMED;
 		before_was_chunked = span_ieq(coding, chunked);
 		unknown |= !before_was_chunked;
 	}
-	return unknown ? H1_CODING_UNKNOWN : H1_MALFORMED;
+	return unknown && before_was_chunked ? H1_CODING_UNKNOWN : H1_MALFORMED;
 }
 
 int h1_framing_read(const struct h1_special *special, struct http_head *head, bool *ret_chunked)

@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "core/obj.h"
 #include "edge/http/host.h"
-#include "edge/http1/h1_char.h"
+#include "edge/http/http_char.h"
 #include "edge/http1/h1_fields.h"
 
 enum { MAX_METHOD = 32 };
@@ -32,7 +32,7 @@ static int begin_check(struct h1_scan *scan, struct span input)
 		if (input.len == 2)
 			return H1_NEED_MORE;
 	}
-	return h1_char_is(input.at[scan->start], H1_TOKEN) ? H1_PARSED : H1_MALFORMED;
+	return http_char_is(input.at[scan->start], HTTP_CHAR_TOKEN) ? H1_PARSED : H1_MALFORMED;
 }
 
 static int size_check(const struct h1_scan *scan, size_t len, const struct h1_limits *limits)
@@ -42,20 +42,25 @@ static int size_check(const struct h1_scan *scan, size_t len, const struct h1_li
 	return len - scan->start > limits->max_head_bytes ? H1_HEAD_LARGE : H1_PARSED;
 }
 
-/* The LF at scan->at ends a line. */
-static int line_end(struct h1_scan *scan, struct span input, const struct h1_limits *limits)
+/* A control stands at `at`: of a line's end, or it has no business in a head. H1_PARSED: the line
+ * that ends is the empty one; H1_NEED_MORE: go on behind it, or with more input. */
+static int control_read(struct h1_scan *scan, struct span input, size_t at,
+			const struct h1_limits *limits)
 {
-	size_t end = scan->at + 1;
-	int r = size_check(scan, end, limits);
+	bool is_cr = input.at[at] == '\r', has_next = at + 1 < input.len;
+	int r = size_check(scan, is_cr && has_next ? at + 2 : at + 1, limits);
 
+	scan->at = at;
 	if (r != H1_PARSED)
 		return r;
 	/* Bare LF: RFC 9112 2.2 lets us, but whoever parses behind us may not agree. */
-	if (scan->at == scan->line || input.at[scan->at - 1] != '\r')
+	if (!is_cr || (has_next && input.at[at + 1] != '\n'))
 		return H1_MALFORMED;
-	bool empty = scan->at == scan->line + 1;
+	if (!has_next)
+		return H1_NEED_MORE;
+	bool empty = at == scan->line;
 	scan->has_line = true;
-	scan->at = scan->line = end;
+	scan->at = scan->line = at + 2;
 	return empty ? H1_PARSED : H1_NEED_MORE;
 }
 
@@ -71,31 +76,21 @@ int h1_find_end(struct h1_scan *scan, struct span input, const struct h1_limits 
 			return r;
 	}
 	for (;;) {
-		scan->at += span_find(span_from(input, scan->at), '\n');
-		if (scan->at == input.len) {
-			r = size_check(scan, input.len, limits);
+		size_t at = http_find_control(input, scan->at);
+		if (at == input.len) {
+			scan->at = at;
+			r = size_check(scan, at, limits);
 			return r == H1_PARSED ? H1_NEED_MORE : r;
 		}
-		r = line_end(scan, input, limits);
+		r = control_read(scan, input, at, limits);
 		if (r == H1_PARSED)
 			*ret_len = scan->at;
-		if (r != H1_NEED_MORE)
+		if (r != H1_NEED_MORE || scan->at == at)
 			return r;
 	}
 }
 
 /* ---- what both first lines have ---- */
-
-/* The first line without its CRLF; *bytes goes on behind it. */
-static struct span first_line_cut(struct span *bytes)
-{
-	size_t lf = span_find(*bytes, '\n');
-
-	MUST(lf > 0 && lf < bytes->len);
-	struct span line = span_first(*bytes, lf - 1);
-	*bytes = span_from(*bytes, lf + 1);
-	return line;
-}
 
 static bool is_digit(uint8_t byte)
 {
@@ -122,24 +117,35 @@ static bool lets_keep(const struct http_head *head, const struct h1_special *spe
 
 /* ---- requests ---- */
 
-/* method SP target SP version, one space each (RFC 9112 3). */
-static int request_line_read(struct span line, struct http_head *head)
+/* Up to the space behind it; 0: it is none. */
+static size_t method_len(struct span bytes)
 {
-	size_t first = span_find(line, ' ');
-	struct span rest = span_from(line, first + 1);
-	size_t second = span_find(rest, ' ');
+	size_t n = 0;
 
-	head->method_text = span_first(line, first);
-	head->target = span_first(rest, second);
-	if (first == line.len || second == rest.len || !h1_is_token(head->method_text) ||
-	    head->method_text.len > MAX_METHOD)
+	if (bytes.len >= 4 && memcmp(bytes.at, "GET ", 4) == 0)
+		return 3;
+	while (n < bytes.len && n <= MAX_METHOD && http_char_is(bytes.at[n], HTTP_CHAR_TOKEN))
+		n++;
+	return n <= MAX_METHOD && n < bytes.len && bytes.at[n] == ' ' ? n : 0;
+}
+
+/* method SP target SP version CRLF, one space each (RFC 9112 3); *bytes goes on behind it. */
+static int request_line_read(struct span *bytes, struct http_head *head)
+{
+	size_t method = method_len(*bytes);
+	size_t end = http_find_target_end(*bytes, method + 1);
+
+	if (method == 0 || end == method + 1 || end == bytes->len || bytes->at[end] != ' ')
 		return H1_MALFORMED;
-	/* Before the target: of HTTP/2's preface the version is what is wrong. */
-	int r = version_read(span_from(rest, second + 1), head);
+	struct span rest = span_from(*bytes, end + 1);
+	if (rest.len < 10 || rest.at[8] != '\r' || rest.at[9] != '\n')
+		return H1_MALFORMED;
+	int r = version_read(span_first(rest, 8), head);
 	if (r != H1_PARSED)
 		return r;
-	if (head->target.len == 0 || !h1_all(head->target, H1_TARGET))
-		return H1_MALFORMED;
+	head->method_text = span_first(*bytes, method);
+	head->target = span_of(bytes->at + method + 1, end - method - 1);
+	*bytes = span_from(rest, 10);
 	head->method = http_method_lookup(head->method_text);
 	/* CONNECT is for tunnels, and this is none (RFC 9110 9.3.6); its authority-form is not
 	 * looked at. */
@@ -190,6 +196,9 @@ static int absolute_form(struct http_head *head, const struct http_host *host, s
 	if (r != HTTP_HOST_OK)
 		return r < 0 ? err_pass(r) : H1_MALFORMED;
 	struct span scheme_text = span_first(head->target, scheme - 3);
+	/* RFC 9110 7.4: what is asked for as https must have come so. */
+	if (scheme == 8 && !span_ieq(head->scheme, SPAN_LIT("https")))
+		return H1_MALFORMED;
 	if (host->host.len && !http_host_same(host, &target_host, scheme_text))
 		return H1_MALFORMED;
 	if (!host->host.len) { /* HTTP/1.0 without Host */
@@ -249,7 +258,7 @@ static int request_read(struct span bytes, const struct h1_limits *limits, struc
 	struct h1_special special;
 	struct http_host host;
 
-	int r = request_line_read(first_line_cut(&bytes), head);
+	int r = request_line_read(&bytes, head);
 	if (r == H1_PARSED)
 		r = h1_fields_read(bytes, limits, head, &special);
 	if (r == H1_PARSED)
@@ -289,18 +298,25 @@ int h1_parse_request(struct span bytes, struct span scheme, const struct h1_limi
 
 /* ---- responses ---- */
 
-/* version SP 3DIGIT SP [reason] (RFC 9112 4). Statuses outside 100 to 599 are invalid (RFC 9110
- * 15). */
-static int status_line_read(struct span line, struct http_head *head)
+/* version SP 3DIGIT [SP [reason]] CRLF (RFC 9112 4): the second space is due, but so many servers
+ * leave it out with the reason that everybody takes it. Statuses outside 100 to 599 are invalid
+ * (RFC 9110 15). *bytes goes on behind it. */
+static int status_line_read(struct span *bytes, struct http_head *head)
 {
-	if (line.len < 13 || line.at[8] != ' ' || line.at[12] != ' ' || !is_digit(line.at[9]) ||
-	    !is_digit(line.at[10]) || !is_digit(line.at[11]))
+	size_t end = http_find_control(*bytes, 0);
+	struct span line = span_first(*bytes, end);
+
+	if (bytes->len - end < 2 || bytes->at[end] != '\r' || bytes->at[end + 1] != '\n')
+		return H1_MALFORMED;
+	if (line.len < 12 || line.at[8] != ' ' || !is_digit(line.at[9]) || !is_digit(line.at[10]) ||
+	    !is_digit(line.at[11]) || (line.len > 12 && line.at[12] != ' '))
 		return H1_MALFORMED;
 	head->status = (uint16_t)((line.at[9] - '0') * 100 + (line.at[10] - '0') * 10 +
 				  (line.at[11] - '0'));
 	head->reason = span_from(line, 13);
-	if (head->status < 100 || head->status > 599 || !h1_all(head->reason, H1_VALUE))
+	if (head->status < 100 || head->status > 599)
 		return H1_MALFORMED;
+	*bytes = span_from(*bytes, end + 2);
 	return version_read(span_first(line, 8), head) == H1_PARSED ? H1_PARSED : H1_MALFORMED;
 }
 
@@ -310,16 +326,22 @@ static int response_body(const struct h1_special *special, enum http_method meth
 			 struct http_head *head, struct h1_parsed *parsed)
 {
 	int r = h1_framing_read(special, head, &parsed->chunked);
+	bool said_body = head->body != HTTP_BODY_NONE;
 
 	if (r != H1_PARSED)
 		return H1_MALFORMED;
+	/* A body that 1xx and 204 cannot have (RFC 9112 6.1, RFC 9110 8.6): who says so may send
+	 * it, and that would be read as the next response. */
+	if (head->status < 200 && said_body)
+		return H1_MALFORMED;
+	parsed->keep_alive &= !(head->status == 204 && said_body);
 	if (!http_status_has_body(head->status) || method == HTTP_METHOD_HEAD) {
 		head->body = HTTP_BODY_NONE;
 		parsed->chunked = false;
-		/* Of 1xx and 204 a length must not be said on (RFC 9110 8.6). */
 		head->has_length &= head->status >= 200 && head->status != 204;
 	} else if (!parsed->chunked && !head->has_length) {
 		head->body = HTTP_BODY_UNTIL_CLOSE;
+		parsed->keep_alive = false;
 	}
 	return H1_PARSED;
 }
@@ -329,16 +351,17 @@ static int response_read(struct span bytes, enum http_method method, const struc
 {
 	struct h1_special special;
 
-	int r = status_line_read(first_line_cut(&bytes), head);
+	int r = status_line_read(&bytes, head);
 	if (r == H1_PARSED)
 		r = h1_fields_read(bytes, limits, head, &special);
-	if (r == H1_PARSED)
-		r = response_body(&special, method, head, parsed);
 	if (r != H1_PARSED)
 		return r < 0 ? err_pass(r) : r;
+	parsed->keep_alive = lets_keep(head, &special);
+	r = response_body(&special, method, head, parsed);
+	if (r != H1_PARSED)
+		return r;
 	if (head->status == 101 && special.names_upgrade)
 		head->upgrade = special.upgrade;
-	parsed->keep_alive = lets_keep(head, &special) && head->body != HTTP_BODY_UNTIL_CLOSE;
 	return H1_PARSED;
 }
 

@@ -17,7 +17,7 @@ static void parse(struct span text, enum http_method method)
 	MUST(r == H1_PARSED || r == H1_MALFORMED || r == H1_HEAD_LARGE);
 	if (r == H1_PARSED) {
 		fuzz_head_check(&head);
-		MUST(head.status >= 100 && head.status <= 599 && head.status != 101);
+		MUST(head.status >= 100 && head.status <= 599);
 		MUST(h1_all(head.reason, H1_VALUE));
 		if (method == HTTP_METHOD_HEAD || !http_status_has_body(head.status))
 			MUST(head.body == HTTP_BODY_NONE);

@@ -88,6 +88,23 @@ static void what_is_no_host_is_refused(void **state)
 	}
 }
 
+static void each_byte_of_a_name_is_what_reg_name_says(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 256; i++) {
+		uint8_t text[] = { 'a', (uint8_t)i, 'b' };
+		bool upper = i >= 'A' && i <= 'Z';
+		bool alnum = upper || (i >= 'a' && i <= 'z') || (i >= '0' && i <= '9');
+		/* RFC 3986 2.2, 2.3, 3.2.2 */
+		bool fits = alnum || (i && strchr("-._~!$&'()*+,;=", i));
+		struct http_host host;
+		int r = http_host_parse(span_of(text, sizeof(text)), &arena, &host);
+		assert_int_equal(r, fits ? HTTP_HOST_OK : HTTP_HOST_BAD);
+		if (fits)
+			assert_int_equal(host.host.at[1], upper ? i | 0x20 : i);
+	}
+}
+
 static void absent_port_is_the_usual_one(void **state)
 {
 	struct http_host a, b;
@@ -117,6 +134,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(hosts_are_read_into_their_parts, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_no_host_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(each_byte_of_a_name_is_what_reg_name_says, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(absent_port_is_the_usual_one, setup, teardown),
 		cmocka_unit_test(full_arena_is_an_error),
 	};

@@ -33,9 +33,6 @@ static void table_is_what_the_grammar_says(void **state)
 				 visible || i == ' ' || i == '\t' || i >= 0x80);
 		assert_int_equal(http_char_is(byte, HTTP_CHAR_TARGET),
 				 (visible && i != '#') || i >= 0x80);
-		/* RFC 3986 2.2, 2.3 */
-		assert_int_equal(http_char_is(byte, HTTP_CHAR_HOST),
-				 alnum(i) || among(i, "-._~!$&'()*+,;="));
 		assert_int_equal(http_char_is(byte, HTTP_CHAR_HEX),
 				 among(i, "0123456789abcdefABCDEF"));
 	}

@@ -33,6 +33,26 @@ static void names_are_found_without_case_and_others_are_others(void **state)
 	assert_int_equal(http_name_lookup(SPAN_NONE), HTTP_NAME_OTHER);
 }
 
+static void names_differ_by_case_alone(void **state)
+{
+	(void)state;
+	for (unsigned id = 1; id < HTTP_N_NAMES; id++) {
+		struct span text = http_name_text((enum http_name)id);
+		uint8_t copy[64];
+		assert_in_range(text.len, 1, sizeof(copy));
+		memcpy(copy, text.at, text.len);
+		struct span name = span_of(copy, text.len);
+		for (size_t i = 0; i < text.len; i++) {
+			for (int byte = 0; byte < 256; byte++) {
+				copy[i] = (uint8_t)byte;
+				bool same = span_ieq(name, text);
+				assert_int_equal(http_name_lookup(name) == id, same);
+			}
+			copy[i] = text.at[i];
+		}
+	}
+}
+
 static void methods_are_found_with_case(void **state)
 {
 	(void)state;
@@ -52,6 +72,7 @@ static void statuses_know_their_words_and_their_bodies(void **state)
 	(void)state;
 	assert_true(span_eq(http_status_reason(431), SPAN_LIT("Request Header Fields Too Large")));
 	assert_int_equal(http_status_reason(299).len, 0);
+	assert_int_equal(http_status_reason(999).len, 0);
 	assert_true(http_status_has_body(200));
 	assert_false(http_status_has_body(204));
 	assert_false(http_status_has_body(304));
@@ -116,6 +137,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_found_without_case_and_others_are_others),
+		cmocka_unit_test(names_differ_by_case_alone),
 		cmocka_unit_test(methods_are_found_with_case),
 		cmocka_unit_test(statuses_know_their_words_and_their_bodies),
 		cmocka_unit_test_setup_teardown(fields_are_added_found_set_and_removed, setup,

@@ -49,7 +49,9 @@ static struct result at_once(struct span input, bool response, enum http_method 
 	size_t len = 0;
 	int r = h1_find_end(&scan, input, &limits, &len);
 
-	return finish(r, r == H1_PARSED ? span_from(span_first(input, len), scan.start) : SPAN_NONE,
+	/* Only before a request an empty line is passed over. */
+	size_t start = response ? 0 : scan.start;
+	return finish(r, r == H1_PARSED ? span_from(span_first(input, len), start) : SPAN_NONE,
 		      response, method);
 }
 
@@ -61,7 +63,9 @@ static struct result by_bytes(struct span input, bool response, enum http_method
 
 	for (size_t n = 0; n <= input.len && r == H1_NEED_MORE; n++)
 		r = h1_find_end(&scan, span_first(input, n), &limits, &len);
-	return finish(r, r == H1_PARSED ? span_from(span_first(input, len), scan.start) : SPAN_NONE,
+	/* Only before a request an empty line is passed over. */
+	size_t start = response ? 0 : scan.start;
+	return finish(r, r == H1_PARSED ? span_from(span_first(input, len), start) : SPAN_NONE,
 		      response, method);
 }
 
@@ -106,11 +110,22 @@ static const struct row request_rows[] = {
 	{ "9112 2.3 HTTP/3.0",                      "GET / HTTP/3.0\r\n" H "\r\n", H1_VERSION },
 	{ "9112 2.3 two digits",                    "GET / HTTP/1.10\r\n" H "\r\n", H1_MALFORMED },
 	{ "9112 2.3 lower case",                    "GET / http/1.1\r\n" H "\r\n", H1_MALFORMED },
+	{ "9112 2.3 HTTP/0.9 said",                 "GET / HTTP/0.9\r\n" H "\r\n", H1_VERSION },
+	{ "9112 2.3 no dot",                        "GET / HTTP/1,1\r\n" H "\r\n", H1_MALFORMED },
+	{ "9112 2.3 no minor",                      "GET / HTTP/1.\r\n" H "\r\n", H1_MALFORMED },
+	{ "9112 2.3 another protocol",              "GET / HTTPS/1.1\r\n" H "\r\n", H1_MALFORMED },
 	{ "9112 2.3 none (HTTP/0.9)",               "GET /\r\n\r\n", H1_MALFORMED },
 	{ "9112 3 two spaces",                      "GET  / HTTP/1.1\r\n" H "\r\n", H1_MALFORMED },
 	{ "9112 3 a tab",                           "GET\t/ HTTP/1.1\r\n" H "\r\n", H1_MALFORMED },
 	{ "9112 3 space behind",                    "GET / HTTP/1.1 \r\n" H "\r\n", H1_MALFORMED },
 	{ "9112 3 space in the target",             "GET /a b HTTP/1.1\r\n" H "\r\n", H1_MALFORMED },
+	{ "9112 3 a tab behind the target",         "GET /\tHTTP/1.1\r\n" H "\r\n", H1_MALFORMED },
+	{ "9112 3 no target",                       "GET HTTP/1.1\r\n" H "\r\n", H1_MALFORMED },
+	{ "9112 3 no method",                       " / HTTP/1.1\r\n" H "\r\n", H1_MALFORMED },
+	{ "9112 3 a method alone",                  "GET\r\n\r\n", H1_MALFORMED },
+	{ "9112 3 a method and a space",            "GET \r\n\r\n", H1_MALFORMED },
+	{ "9112 3 a form feed for the space",       "GET /\x0cHTTP/1.1\r\n" H "\r\n", H1_MALFORMED },
+	{ "9112 3 two requests in a line",          "GET / HTTP/1.1 GET / HTTP/1.1\r\n" H "\r\n", H1_MALFORMED },
 	{ "9112 3.1 method is no token",            "G(T / HTTP/1.1\r\n" H "\r\n", H1_MALFORMED },
 	{ "9112 3.1 unknown method",                "PURGE / HTTP/1.1\r\n" H "\r\n", H1_PARSED },
 	{ "9112 3.1 method over any length",        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA / HTTP/1.1\r\n" H "\r\n", H1_MALFORMED },
@@ -122,6 +137,19 @@ static const struct row request_rows[] = {
 	{ "9112 3.2 no Host",                       LINE "\r\n", H1_MALFORMED },
 	{ "9112 3.2 two Hosts",                     LINE H H "\r\n", H1_MALFORMED },
 	{ "9112 3.2 two Hosts in 1.0",              "GET / HTTP/1.0\r\n" H H "\r\n", H1_MALFORMED },
+	{ "9112 3.2 two Hosts that differ",         LINE H "Host: b.test\r\n\r\n", H1_MALFORMED },
+	{ "9112 3.2 two Hosts, one empty",          LINE "Host:\r\n" H "\r\n", H1_MALFORMED },
+	{ "9112 3.2 Host is a list",                LINE "Host: a.test, b.test\r\n\r\n", H1_MALFORMED },
+	{ "9112 3.2 Host with userinfo",            LINE "Host: u@a.test\r\n\r\n", H1_MALFORMED },
+	{ "9112 3.2 Host with a scheme",            LINE "Host: http://a.test\r\n\r\n", H1_MALFORMED },
+	{ "9112 3.2 Host with a bad port",          LINE "Host: a.test:x\r\n\r\n", H1_MALFORMED },
+	{ "9112 3.2 Host with a space",             LINE "Host: a test\r\n\r\n", H1_MALFORMED },
+	{ "9112 5.1 Host, space before the colon",  LINE "Host : a.test\r\n\r\n", H1_MALFORMED },
+	{ "9112 5.2 Host in a fold",                LINE "A: b\r\n Host: a.test\r\n\r\n", H1_MALFORMED },
+	{ "9110 7.2 Host with a port",              LINE "Host: a.test:8080\r\n\r\n", H1_PARSED },
+	{ "9110 7.2 Host of IPv6",                  LINE "Host: [::1]:8080\r\n\r\n", H1_PARSED },
+	{ "3986 3.2.2 Host with an underscore",     LINE "Host: a_b.test\r\n\r\n", H1_PARSED },
+	{ "3986 3.2.2 Host with an escape",         LINE "Host: a%2Db.test\r\n\r\n", H1_PARSED },
 	{ "9112 3.2 empty Host",                    LINE "Host:\r\n\r\n", H1_MALFORMED },
 	{ "9112 3.2 bad Host",                      LINE "Host: a/b\r\n\r\n", H1_MALFORMED },
 	{ "9112 3.2 no form",                       "GET a HTTP/1.1\r\n" H "\r\n", H1_MALFORMED },
@@ -133,6 +161,10 @@ static const struct row request_rows[] = {
 	{ "9110 4.2.4 userinfo",                    "GET http://u@a.test/ HTTP/1.1\r\n" H "\r\n", H1_MALFORMED },
 	{ "9110 4.2.1 absolute, empty host",        "GET http:///x HTTP/1.1\r\n" H "\r\n", H1_MALFORMED },
 	{ "9112 3.2.2 absolute, another scheme",    "GET ftp://a.test/ HTTP/1.1\r\n" H "\r\n", H1_MALFORMED },
+	{ "9110 7.4 absolute, https over plain",    "GET https://a.test/ HTTP/1.1\r\n" H "\r\n", H1_MALFORMED },
+	{ "9112 3.2.2 absolute, raw UTF-8",         "GET http://a.test/\xc3\xa4 HTTP/1.1\r\n" H "\r\n", H1_PARSED },
+	{ "9112 3.2.2 absolute, raw UTF-8 in host", "GET http://\xc3\xa4.test/ HTTP/1.1\r\n" H "\r\n", H1_MALFORMED },
+	{ "9112 3.2.2 absolute, a backslash",       "GET http://a.test\\@b.test/ HTTP/1.1\r\n" H "\r\n", H1_MALFORMED },
 	{ "9112 3.2.3 CONNECT",                     "CONNECT a.test:443 HTTP/1.1\r\n" H "\r\n", H1_METHOD_REFUSED },
 	{ "9112 3.2.3 authority-form otherwise",    "GET a.test:443 HTTP/1.1\r\n" H "\r\n", H1_MALFORMED },
 	{ "9112 3.2.4 OPTIONS *",                   "OPTIONS * HTTP/1.1\r\n" H "\r\n", H1_PARSED },
@@ -154,9 +186,25 @@ static const struct row request_rows[] = {
 	{ "9112 6.1 coding in 1.0",                 "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", H1_MALFORMED },
 	{ "9112 6.1 chunked",                       LINE H "Transfer-Encoding: Chunked\r\n\r\n", H1_PARSED },
 	{ "9112 6.1 unknown coding",                LINE H "Transfer-Encoding: gzip, chunked\r\n\r\n", H1_CODING_UNKNOWN },
-	{ "9112 6.1 nearly chunked",                LINE H "Transfer-Encoding: xchunked\r\n\r\n", H1_CODING_UNKNOWN },
+	{ "9112 6.3 nearly chunked",                LINE H "Transfer-Encoding: xchunked\r\n\r\n", H1_MALFORMED },
 	{ "9112 6.1 chunked twice",                 LINE H "Transfer-Encoding: chunked, chunked\r\n\r\n", H1_MALFORMED },
 	{ "9112 6.3 chunked not last",              LINE H "Transfer-Encoding: chunked, gzip\r\n\r\n", H1_MALFORMED },
+	{ "9112 6.3 identity",                      LINE H "Transfer-Encoding: identity\r\n\r\n", H1_MALFORMED },
+	{ "9112 6.3 identity last",                 LINE H "Transfer-Encoding: chunked, identity\r\n\r\n", H1_MALFORMED },
+	{ "9112 6.1 identity before",               LINE H "Transfer-Encoding: identity, chunked\r\n\r\n", H1_CODING_UNKNOWN },
+	{ "9112 6.3 chunked and a comma",           LINE H "Transfer-Encoding: chunked,\r\n\r\n", H1_MALFORMED },
+	{ "9112 6.3 chunked and a word",            LINE H "Transfer-Encoding: chunked x\r\n\r\n", H1_MALFORMED },
+	{ "9112 6.1 spaces around are none",        LINE H "Transfer-Encoding: \t chunked \t\r\n\r\n", H1_PARSED },
+	{ "9112 6.1 form feed",                     LINE H "Transfer-Encoding: chunked\x0c\r\n\r\n", H1_MALFORMED },
+	{ "9112 6.1 obs-text",                      LINE H "Transfer-Encoding: chunked\x85\r\n\r\n", H1_MALFORMED },
+	{ "9112 6.1 bare CR in the value",          LINE H "Transfer-Encoding: x\rTransfer-Encoding: chunked\r\n\r\n", H1_MALFORMED },
+	{ "9112 6.1 bare LF in the value",          LINE H "Transfer-Encoding: x\nTransfer-Encoding: chunked\r\n\r\n", H1_MALFORMED },
+	{ "9112 5.2 folded coding",                 LINE H "Transfer-Encoding:\r\n chunked\r\n\r\n", H1_MALFORMED },
+	{ "9112 5.2 coding in a fold",              LINE H "A: b\r\n Transfer-Encoding: chunked\r\n\r\n", H1_MALFORMED },
+	{ "9110 5.1 control in the name",           LINE H "Transfer\x01-Encoding: chunked\r\n\r\n", H1_MALFORMED },
+	{ "9110 5.1 CR behind the name",            LINE H "Transfer-Encoding\r: chunked\r\n\r\n", H1_MALFORMED },
+	{ "9110 5.1 obs-text in a name",            LINE H "\xc3\xa4: b\r\n\r\n", H1_MALFORMED },
+	{ "9110 5.1 vertical tab before a name",    LINE H "\x0b" "Transfer-Encoding: chunked\r\n\r\n", H1_MALFORMED },
 	{ "9112 6.1 two lines",                     LINE H "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", H1_MALFORMED },
 	{ "9112 6.1 two lines, one unknown",        LINE H "Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n", H1_MALFORMED },
 	{ "9112 6.1 empty",                         LINE H "Transfer-Encoding:\r\n\r\n", H1_MALFORMED },
@@ -174,6 +222,18 @@ static const struct row request_rows[] = {
 	{ "9110 8.6 space inside",                  LINE H "Content-Length: 5 5\r\n\r\n", H1_MALFORMED },
 	{ "9110 8.6 hex",                           LINE H "Content-Length: 0x5\r\n\r\n", H1_MALFORMED },
 	{ "9110 8.6 empty",                         LINE H "Content-Length:\r\n\r\n", H1_MALFORMED },
+	{ "9110 8.6 empty list members",            LINE H "Content-Length: ,5\r\n\r\n", H1_MALFORMED },
+	{ "9110 8.6 two that differ",               LINE H "Content-Length: 5\r\nContent-Length: 6\r\n\r\n", H1_MALFORMED },
+	{ "9110 8.6 one empty, one not",            LINE H "Content-Length:\r\nContent-Length: 6\r\n\r\n", H1_MALFORMED },
+	{ "9110 8.6 other case of the name",        LINE H "content-length: 5\r\nCONTENT-LENGTH: 5\r\n\r\n", H1_MALFORMED },
+	{ "9110 8.6 exponent",                      LINE H "Content-Length: 1e1\r\n\r\n", H1_MALFORMED },
+	{ "9110 8.6 fraction",                      LINE H "Content-Length: 5.0\r\n\r\n", H1_MALFORMED },
+	{ "9110 8.6 vertical tab",                  LINE H "Content-Length: 5\x0b\r\n\r\n", H1_MALFORMED },
+	{ "9110 8.6 quoted",                        LINE H "Content-Length: \"5\"\r\n\r\n", H1_MALFORMED },
+	{ "9110 8.6 digits above ASCII",            LINE H "Content-Length: \xef\xbc\x95\r\n\r\n", H1_MALFORMED },
+	{ "9110 8.6 zeros before",                  LINE H "Content-Length: 0000000000000000000000000005\r\n\r\n", H1_PARSED },
+	{ "9112 5.1 space before the colon",        LINE H "Content-Length : 5\r\n\r\n", H1_MALFORMED },
+	{ "9112 5.2 folded length",                 LINE H "Content-Length:\r\n 5\r\n\r\n", H1_MALFORMED },
 	{ "9110 8.6 the largest",                   LINE H "Content-Length: 9223372036854775807\r\n\r\n", H1_PARSED },
 	{ "9110 8.6 above",                         LINE H "Content-Length: 9223372036854775808\r\n\r\n", H1_MALFORMED },
 	{ "9110 8.6 overflow",                      LINE H "Content-Length: 18446744073709551621\r\n\r\n", H1_MALFORMED },
@@ -193,6 +253,67 @@ static void requests_get_what_their_clause_says(void **state)
 		if (result.outcome != row->outcome)
 			fail_msg("%s: %d, not %d", row->clause, result.outcome, row->outcome);
 	}
+}
+
+/* Behind, in the middle and before; a CRLF in the place of one byte makes two lines, of which one
+ * is no field. */
+static void controls_are_refused_wherever_they_stand(void **state)
+{
+	static const char head[] = "GET /a?b HTTP/1.1\r\nHost: a.test\r\nAbc: d e\r\n\r\n";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(head) - 1; i++) {
+		for (int byte = 0; byte < 256; byte++) {
+			char copy[sizeof(head)];
+			if ((byte >= 0x20 && byte != 0x7f) || byte == '\t' || head[i] == byte)
+				continue;
+			memcpy(copy, head, sizeof(head));
+			copy[i] = (char)byte;
+			int outcome =
+				parse(span_of(copy, sizeof(head) - 1), false, HTTP_METHOD_OTHER)
+					.outcome;
+			if (outcome != H1_MALFORMED)
+				fail_msg("%02x at %zu: %d", (unsigned)byte, i, outcome);
+		}
+	}
+}
+
+static void trailers_are_taken_by_who_says_so(void **state)
+{
+	static const struct {
+		const char *input;
+		bool takes;
+	} cases[] = {
+		{ LINE H "TE: trailers\r\nConnection: TE\r\n\r\n", true },
+		{ LINE H "TE: deflate;q=0.5, Trailers\r\nConnection: TE\r\n\r\n", true },
+		{ LINE H "TE: gzip\r\nTE: trailers\r\n\r\n", true },
+		{ LINE H "TE: gzip\r\nConnection: TE\r\n\r\n", false },
+		{ LINE H "TE: xtrailers\r\n\r\n", false },
+		{ LINE H "\r\n", false },
+		{ "GET / HTTP/1.0\r\nTE: trailers\r\n\r\n", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct result result = parse(span_str(cases[i].input), false, HTTP_METHOD_OTHER);
+		assert_int_equal(result.outcome, H1_PARSED);
+		assert_int_equal(result.head.takes_trailers, cases[i].takes);
+		assert_int_equal(result.head.n_fields, 0);
+	}
+}
+
+static void trailer_field_stays_and_what_speaks_of_the_connection_goes(void **state)
+{
+	struct result result =
+		parse(SPAN_LIT(LINE H "Trailer: X-Sum\r\nHTTP2-Settings: AA\r\n"
+				      "Keep-Alive: 5\r\nProxy-Connection: x\r\n\r\n"),
+		      false, HTTP_METHOD_OTHER);
+
+	(void)state;
+	assert_int_equal(result.outcome, H1_PARSED);
+	assert_int_equal(result.head.n_fields, 1);
+	assert_true(
+		span_eq(http_head_find(&result.head, HTTP_NAME_TRAILER)->value, SPAN_LIT("X-Sum")));
 }
 
 static void nul_is_refused_wherever_it_stands(void **state)
@@ -350,7 +471,14 @@ static void too_many_connection_options_are_refused(void **state)
 static const struct row response_rows[] = {
 	{ "9112 4 a response",              OK "\r\n", H1_PARSED },
 	{ "9112 4 no reason",               "HTTP/1.1 200 \r\n\r\n", H1_PARSED },
-	{ "9112 4 no space behind",         "HTTP/1.1 200\r\n\r\n", H1_MALFORMED },
+	{ "9112 4 no space behind",         "HTTP/1.1 200\r\n\r\n", H1_PARSED },
+	{ "9112 4 no space between",        "HTTP/1.1 200OK\r\n\r\n", H1_MALFORMED },
+	{ "9112 4 a tab behind",            "HTTP/1.1 200\tOK\r\n\r\n", H1_MALFORMED },
+	{ "9112 4 a tab before",            "HTTP/1.1\t200 OK\r\n\r\n", H1_MALFORMED },
+	{ "9112 4 no status",               "HTTP/1.1\r\n\r\n", H1_MALFORMED },
+	{ "9112 4 no status but a space",   "HTTP/1.1 \r\n\r\n", H1_MALFORMED },
+	{ "9112 2.2 an empty line before",  "\r\n" OK "\r\n", H1_MALFORMED },
+	{ "9112 2.2 bare CR in the reason", "HTTP/1.1 200 O\rK\r\n\r\n", H1_MALFORMED },
 	{ "9112 4 garbage",                 "ICY 200 OK\r\n\r\n", H1_MALFORMED },
 	{ "9112 4 two digits",              "HTTP/1.1 20 OK\r\n\r\n", H1_MALFORMED },
 	{ "9112 4 four digits",             "HTTP/1.1 2000 OK\r\n\r\n", H1_MALFORMED },
@@ -367,6 +495,18 @@ static const struct row response_rows[] = {
 	{ "9112 6.3 both lengths",          OK "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", H1_MALFORMED },
 	{ "9112 6.3 unknown coding",        OK "Transfer-Encoding: gzip\r\n\r\n", H1_MALFORMED },
 	{ "9112 6.1 coding in 1.0",         "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", H1_MALFORMED },
+	{ "9112 6.3 nearly chunked",        OK "Transfer-Encoding: xchunked\r\n\r\n", H1_MALFORMED },
+	{ "9112 6.3 nearly, with a length", OK "Transfer-Encoding: xchunked\r\nContent-Length: 5\r\n\r\n", H1_MALFORMED },
+	{ "9112 6.3 chunked not last",      OK "Transfer-Encoding: chunked, gzip\r\n\r\n", H1_MALFORMED },
+	{ "9112 6.1 chunked twice",         OK "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", H1_MALFORMED },
+	{ "9112 6.1 100 with a coding",     "HTTP/1.1 100 C\r\nTransfer-Encoding: chunked\r\n\r\n", H1_MALFORMED },
+	{ "9110 8.6 103 with a length",     "HTTP/1.1 103 E\r\nContent-Length: 5\r\n\r\n", H1_MALFORMED },
+	{ "9110 8.6 100 with none, said",   "HTTP/1.1 100 C\r\nContent-Length: 0\r\n\r\n", H1_PARSED },
+	{ "9110 8.6 length and a sign",     OK "Content-Length: +1\r\n\r\n", H1_MALFORMED },
+	{ "9110 8.6 a list of lengths",     OK "Content-Length: 1, 1\r\n\r\n", H1_MALFORMED },
+	{ "9110 8.6 overflow",              OK "Content-Length: 18446744073709551616\r\n\r\n", H1_MALFORMED },
+	{ "9110 8.6 bad length of 204",     "HTTP/1.1 204 N\r\nContent-Length: x\r\n\r\n", H1_MALFORMED },
+	{ "9112 5.1 space before a colon",  OK "A : b\r\n\r\n", H1_MALFORMED },
 	{ "9110 8.6 bad length",            OK "Content-Length: x\r\n\r\n", H1_MALFORMED },
 	{ "9110 8.6 two lengths",           OK "Content-Length: 1\r\nContent-Length: 1\r\n\r\n", H1_MALFORMED },
 	{ "9112 5.2 folded",                OK "A: b\r\n c\r\n\r\n", H1_MALFORMED },
@@ -404,8 +544,17 @@ static void response_bodies_follow_the_order_of_rfc_9112_6_3(void **state)
 		{ OK "\r\n", HTTP_METHOD_GET, HTTP_BODY_UNTIL_CLOSE, 0, false, false },
 		{ OK "Connection: close\r\nContent-Length: 1\r\n\r\n", HTTP_METHOD_GET,
 		  HTTP_BODY_LENGTH, 1, true, false },
+		/* RFC 9110 8.6: it may not say so, and may send it */
 		{ "HTTP/1.1 204 N\r\nContent-Length: 5\r\n\r\n", HTTP_METHOD_GET, HTTP_BODY_NONE, 5,
+		  false, false },
+		{ "HTTP/1.1 204 N\r\nContent-Length: 0\r\n\r\n", HTTP_METHOD_GET, HTTP_BODY_NONE, 0,
 		  false, true },
+		{ "HTTP/1.1 204 N\r\nTransfer-Encoding: chunked\r\n\r\n", HTTP_METHOD_GET,
+		  HTTP_BODY_NONE, 0, false, false },
+		{ "HTTP/1.1 304 N\r\nTransfer-Encoding: chunked\r\n\r\n", HTTP_METHOD_GET,
+		  HTTP_BODY_NONE, 0, false, true },
+		{ "HTTP/1.1 205 R\r\nContent-Length: 0\r\n\r\n", HTTP_METHOD_GET, HTTP_BODY_NONE, 0,
+		  true, true },
 		{ "HTTP/1.1 304 N\r\nContent-Length: 5\r\n\r\n", HTTP_METHOD_GET, HTTP_BODY_NONE, 5,
 		  true, true },
 		{ "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n", HTTP_METHOD_GET, HTTP_BODY_LENGTH,
@@ -449,6 +598,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_get_what_their_clause_says),
 		cmocka_unit_test(nul_is_refused_wherever_it_stands),
+		cmocka_unit_test(controls_are_refused_wherever_they_stand),
+		cmocka_unit_test(trailers_are_taken_by_who_says_so),
+		cmocka_unit_test(trailer_field_stays_and_what_speaks_of_the_connection_goes),
 		cmocka_unit_test(head_is_neutral),
 		cmocka_unit_test(absolute_form_becomes_origin_form),
 		cmocka_unit_test(connection_lives_on_as_the_version_says),
