@@ -108,30 +108,49 @@ static struct slice *slice_at(struct chain *chain, unsigned i)
 	return &chain->slices[(chain->first + i) % CHAIN_SLICES];
 }
 
-void chain_push(struct chain *chain, struct slice slice)
+/* True: the bytes lengthen the last slice, which has a reference to their owner already. Members,
+ * not a struct: a slice that is composed and copied at once stalls on its own stores. */
+static inline bool joined(struct chain *chain, const uint8_t *at, uint32_t len,
+			  const struct slice_owner *owner)
 {
 	struct slice *last = chain->n ? slice_at(chain, chain->n - 1u) : NULL;
 
-	if (slice.len == 0) {
-		slice_owner_unref(slice.owner);
-		return;
-	}
-	chain->bytes += slice.len;
-	if (last && last->owner == slice.owner && last->at + last->len == slice.at &&
-	    slice.len <= UINT32_MAX - last->len) {
-		last->len += slice.len;
-		slice_owner_unref(slice.owner);
-		return;
-	}
+	if (!last || last->owner != owner || last->at + last->len != at ||
+	    len > UINT32_MAX - last->len)
+		return false;
+	last->len += len;
+	chain->bytes += len;
+	return true;
+}
+
+static inline void append(struct chain *chain, const uint8_t *at, uint32_t len,
+			  struct slice_owner *owner)
+{
 	MUST(!chain_full(chain));
-	*slice_at(chain, chain->n++) = slice;
+	struct slice *slice = slice_at(chain, chain->n++);
+	slice->at = at;
+	slice->len = len;
+	slice->owner = owner;
+	chain->bytes += len;
+}
+
+void chain_push(struct chain *chain, struct slice slice)
+{
+	if (slice.len == 0 || joined(chain, slice.at, slice.len, slice.owner))
+		slice_owner_unref(slice.owner);
+	else
+		append(chain, slice.at, slice.len, slice.owner);
 }
 
 void chain_push_block(struct chain *chain, struct block *block, uint32_t from, uint32_t len)
 {
+	const uint8_t *at = block->bytes + from;
+
 	MUST(from <= block->len && len <= block->len - from);
+	if (len == 0 || joined(chain, at, len, &block->owner))
+		return;
 	slice_owner_ref(&block->owner);
-	chain_push(chain, (struct slice){ block->bytes + from, len, &block->owner });
+	append(chain, at, len, &block->owner);
 }
 
 static void pop_front(struct chain *chain)
