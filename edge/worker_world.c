@@ -73,6 +73,7 @@ int worker_world_new(const struct exchange_env *env, struct edge_plan *plan,
 		.forward = &edge->forwarded,
 		.log_format = plan->log_format.template ? &plan->log_format : NULL,
 		.total_timeout_ms = edge->timeouts.total_ms,
+		.tunnel_idle_ms = edge->timeouts.tunnel_idle_ms,
 		.pools = calloc(edge->n_pools + 1, sizeof(struct exchange_pool)),
 	};
 	int r = world->world.pools ? 0 : err_new(-ENOMEM);

@@ -96,6 +96,19 @@ int crypto_sha256(struct span bytes, uint8_t ret_hash[CRYPTO_HASH_BYTES])
 	return 0;
 }
 
+int crypto_sha1(struct span bytes, uint8_t ret_hash[CRYPTO_SHA1_BYTES])
+{
+	if (EVP_Digest(bytes.at, bytes.len, ret_hash, NULL, EVP_sha1(), NULL) != 1)
+		return err_new(-EIO);
+	return 0;
+}
+
+void crypto_base64(struct span bytes, char *ret_text)
+{
+	MUST(bytes.len <= INT_MAX / 2);
+	EVP_EncodeBlock((unsigned char *)ret_text, bytes.at, (int)bytes.len);
+}
+
 /* OpenSSL takes no NULL for an empty octet string, and no const. */
 static OSSL_PARAM octets_param(const char *name, struct span bytes)
 {

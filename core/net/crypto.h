@@ -11,6 +11,7 @@ enum {
 	CRYPTO_KEY_BYTES = 32, /* Ed25519 and X25519, public and private; AES-256 */
 	CRYPTO_SIGNATURE_BYTES = 64,
 	CRYPTO_HASH_BYTES = 32,
+	CRYPTO_SHA1_BYTES = 20,
 	CRYPTO_NONCE_BYTES = 12,
 	CRYPTO_TAG_BYTES = 16,
 };
@@ -18,6 +19,11 @@ enum {
 /* Errors of all: -EIO when OpenSSL refuses, -ENOMEM. */
 int crypto_random(void *at, size_t len);
 int crypto_sha256(struct span bytes, uint8_t ret_hash[CRYPTO_HASH_BYTES]);
+/* For WebSocket's handshake alone (RFC 6455 4.2.2), where nothing depends on it. */
+int crypto_sha1(struct span bytes, uint8_t ret_hash[CRYPTO_SHA1_BYTES]);
+/* RFC 4648 4, with padding and a NUL: room for CRYPTO_BASE64_BYTES(bytes.len). */
+void crypto_base64(struct span bytes, char *ret_text);
+#define CRYPTO_BASE64_BYTES(len) (((len) + 2) / 3 * 4 + 1)
 int crypto_hkdf_sha256(struct span secret, struct span salt, struct span info, uint8_t *ret_key,
 		       size_t key_len);
 bool crypto_equal(struct span a, struct span b); /* in constant time */

@@ -8,6 +8,9 @@
 #include "core/error.h"
 #include "core/obj.h"
 #include "edge/exchange/exchange_priv.h"
+#include "edge/exchange/grpc.h"
+#include "edge/exchange/tunnel.h"
+#include "edge/report/edge_metrics.h"
 
 /* ---- answers of our own ------------------------------------------------------------------------
  */
@@ -38,25 +41,51 @@ static int own_head_make(struct exchange *x, unsigned status, struct span conten
 	return err_pass(r);
 }
 
-void exchange_answer(struct exchange *x, unsigned status, struct span content_type,
-		     struct span body)
+/* NULL: there was no memory for it, which step_deliver() sees. */
+static void own_head_take(struct exchange *x, const struct http_head *head, struct span body)
 {
-	struct http_head *head = NULL;
-
 	MUST(!x->begun);
 	x->own = true;
-	if (own_head_make(x, status, content_type, body, &head) < 0)
-		x->reason = REASON_MEMORY; /* and no head: step_deliver() sees it */
-	else
-		x->response = head;
+	x->response = head;
 	x->own_body = head && head->body == HTTP_BODY_LENGTH ? body : SPAN_NONE;
 	exchange_goto(x, EXCHANGE_DELIVER);
 	loop_defer(x->env->loop, &x->task);
 }
 
+void exchange_answer(struct exchange *x, unsigned status, struct span content_type,
+		     struct span body)
+{
+	struct http_head *head = NULL;
+
+	if (own_head_make(x, status, content_type, body, &head) < 0) {
+		x->reason = REASON_MEMORY;
+		head = NULL;
+	}
+	own_head_take(x, head, body);
+}
+
+static void grpc_answer(struct exchange *x, enum close_reason reason)
+{
+	struct http_head *head = NULL;
+	int r = own_head_make(x, 200, SPAN_NONE, SPAN_NONE, &head);
+
+	if (r == 0) {
+		head->body = HTTP_BODY_NONE;
+		head->has_length = false; /* no body, and not one that is empty */
+		r = grpc_refuse(head, reason_status(reason), reason_help(reason));
+	}
+	x->reason = r < 0 ? REASON_MEMORY : reason;
+	own_head_take(x, r < 0 ? NULL : head, SPAN_NONE);
+}
+
 void exchange_refuse(struct exchange *x, enum close_reason reason)
 {
 	unsigned status = reason_status(reason);
+
+	if (grpc_is(x->request)) {
+		grpc_answer(x, reason);
+		return;
+	}
 	const char *page = arena_printf(x->arena, "%u %.*s: %s\n", status,
 					SPAN_FMT(http_status_reason(status)), reason_help(reason));
 
@@ -67,7 +96,7 @@ void exchange_refuse(struct exchange *x, enum close_reason reason)
 
 void exchange_fail(struct exchange *x, enum close_reason reason)
 {
-	if (x->state == EXCHANGE_FETCH) {
+	if (x->state == EXCHANGE_FETCH || x->state == EXCHANGE_BUFFER) {
 		exchange_refuse(x, reason);
 		return;
 	}
@@ -115,9 +144,16 @@ enum exchange_step step_deliver(struct exchange *x)
 	return STEP_WAIT;
 }
 
+void exchange_stir(struct exchange *x)
+{
+	if (x->state == EXCHANGE_TUNNEL)
+		loop_timer_set(&x->total,
+			       mono_add_ms(loop_now(x->env->loop), x->world->tunnel_idle_ms));
+}
+
 void exchange_pump(struct exchange *x)
 {
-	if (x->state != EXCHANGE_DELIVER || !x->begun)
+	if (!x->begun)
 		return;
 	if (!x->own)
 		fetch_want_body(x->fetch);
@@ -144,6 +180,16 @@ static void on_interim(void *arg, const struct http_head *head)
 		x->responder->ops->send_interim(x->responder, head);
 }
 
+/* Both heads have been said. */
+static void tunnel_begin(struct exchange *x)
+{
+	metric_add(x->env->metrics, EDGE_METRIC_TUNNELS, 1);
+	metric_move(x->env->metrics, EDGE_METRIC_TUNNELS_OPEN, 1);
+	loop_timer_stop(&x->total);
+	exchange_stir(x);
+	x->responder->ops->want_body(x->responder);
+}
+
 static void on_head(void *arg, struct http_head *head, bool end)
 {
 	struct exchange *x = OBJ_CAST(struct exchange, arg, EXCHANGE_KIND);
@@ -152,14 +198,23 @@ static void on_head(void *arg, struct http_head *head, bool end)
 	if (is_late(x))
 		return;
 	x->first_byte_us = mono_diff_us(loop_now(x->env->loop), x->began_at);
+	int r = x->upgrade.len || head->body == HTTP_BODY_TUNNEL
+			? tunnel_judge(x->request, x->upstream, head, fetch_arena(x->fetch))
+			: TUNNEL_NONE;
+	if (r < 0 || r == TUNNEL_BROKEN) {
+		exchange_fail(x, r < 0 ? REASON_MEMORY : REASON_ORIGIN_MALFORMED);
+		return;
+	}
 	x->response = head;
-	exchange_goto(x, EXCHANGE_DELIVER);
+	exchange_goto(x, r == TUNNEL_OPEN ? EXCHANGE_TUNNEL : EXCHANGE_DELIVER);
 	if (forward_response(x->world->forward, head, fetch_arena(x->fetch)) < 0 ||
 	    ops->send_head(x->responder, head, end) < 0) {
 		exchange_fail(x, REASON_MEMORY);
 		return;
 	}
 	x->begun = true;
+	if (x->state == EXCHANGE_TUNNEL)
+		tunnel_begin(x);
 	if (!end)
 		fetch_want_body(x->fetch);
 }
@@ -175,6 +230,7 @@ static void on_fetch_body(void *arg, struct chain *body, bool end)
 	}
 	int r = x->responder->ops->send_body(x->responder, body, end);
 	x->response_bytes += before - body->bytes;
+	exchange_stir(x);
 	if (r < 0)
 		exchange_fail(x, REASON_MEMORY);
 }
@@ -187,11 +243,33 @@ static void on_fetch_trailers(void *arg, const struct http_head *trailers)
 		x->responder->ops->set_trailers(x->responder, trailers);
 }
 
+/* The request's body, which was read whole. */
+static void buffer_give(struct exchange *x)
+{
+	bool last = false;
+
+	if (x->trailers)
+		fetch_set_trailers(x->fetch, x->trailers);
+	while (!last) {
+		struct chain *body = body_buffer_give(x->buffer, &last);
+		if (fetch_send_body(x->fetch, body, last) < 0) {
+			exchange_fail(x, REASON_MEMORY);
+			return;
+		}
+		if (!chain_empty(body))
+			return; /* until on_ready() */
+	}
+}
+
 static void on_ready(void *arg)
 {
 	struct exchange *x = OBJ_CAST(struct exchange, arg, EXCHANGE_KIND);
 
-	if (!is_late(x))
+	if (is_late(x))
+		return;
+	if (x->buffer)
+		buffer_give(x);
+	else
 		x->responder->ops->want_body(x->responder);
 }
 

@@ -31,6 +31,7 @@ struct exchange_world {
 	const struct forward_conf *forward;
 	const struct access_log_format *log_format; /* NULL: no access log */
 	int64_t total_timeout_ms;                   /* of an exchange; 0: none */
+	int64_t tunnel_idle_ms;
 	struct exchange_pool *pools;
 	size_t n_pools;
 };

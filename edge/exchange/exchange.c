@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/obj.h"
 #include "edge/exchange/exchange_priv.h"
+#include "edge/exchange/tunnel.h"
 #include "edge/report/edge_metrics.h"
 
 enum { MAX_STOCKED = 256 };
@@ -18,9 +19,11 @@ enum { MAX_STOCKED = 256 };
 #define TO(NAME) (1u << EXCHANGE_##NAME)
 /* clang-format off */
 const unsigned exchange_may_follow[EXCHANGE_N_STATES] = {
-	[EXCHANGE_ROUTE]   = TO(FETCH) | TO(DELIVER),
-	[EXCHANGE_FETCH]   = TO(DELIVER) | TO(FINISH),
+	[EXCHANGE_ROUTE]   = TO(BUFFER) | TO(FETCH) | TO(DELIVER),
+	[EXCHANGE_BUFFER]  = TO(FETCH) | TO(DELIVER) | TO(FINISH),
+	[EXCHANGE_FETCH]   = TO(DELIVER) | TO(TUNNEL) | TO(FINISH),
 	[EXCHANGE_DELIVER] = TO(FINISH),
+	[EXCHANGE_TUNNEL]  = TO(FINISH),
 	[EXCHANGE_FINISH]  = 0,
 };
 /* clang-format on */
@@ -57,6 +60,42 @@ static enum exchange_step hops_ended(struct exchange *x)
 	return STEP_WAIT;
 }
 
+/* The body is to be read whole first. */
+static enum exchange_step buffer_begin(struct exchange *x, uint64_t max_bytes)
+{
+	if (x->request->has_length && x->request->body_length > max_bytes) {
+		exchange_refuse(x, REASON_CLIENT_BODY_LARGE);
+		return STEP_WAIT;
+	}
+	x->buffer = ARENA_NEW(x->arena, struct body_buffer);
+	if (!x->buffer) {
+		exchange_refuse(x, REASON_MEMORY);
+		return STEP_WAIT;
+	}
+	body_buffer_init(x->buffer, x->env->slab, max_bytes);
+	exchange_goto(x, EXCHANGE_BUFFER);
+	loop_defer(x->env->loop, &x->task); /* the responder is not called from exchange_begin() */
+	return STEP_WAIT;
+}
+
+static enum exchange_step proxy_begin(struct exchange *x)
+{
+	const struct route_proxy_conf *proxy = &x->route->conf->proxy;
+
+	if (x->request->upgrade.len) {
+		x->upgrade = tunnel_choose(proxy, x->request);
+		/* In HTTP/1.1 it is an offer, in HTTP/2 the request itself. */
+		if (!x->upgrade.len && x->request->version_major > 1) {
+			exchange_refuse(x, REASON_UPGRADE_REFUSED);
+			return STEP_WAIT;
+		}
+	}
+	if (proxy->buffer_request_bytes && x->request->body != HTTP_BODY_NONE)
+		return buffer_begin(x, proxy->buffer_request_bytes);
+	exchange_goto(x, EXCHANGE_FETCH);
+	return STEP_AGAIN;
+}
+
 static enum exchange_step route_act(struct exchange *x)
 {
 	const struct route_respond_conf *respond = &x->route->conf->respond;
@@ -67,8 +106,7 @@ static enum exchange_step route_act(struct exchange *x)
 				span_str(respond->body));
 		return STEP_WAIT;
 	case ROUTE_PROXY:
-		exchange_goto(x, EXCHANGE_FETCH);
-		return STEP_AGAIN;
+		return proxy_begin(x);
 	}
 	UNREACHABLE();
 }
@@ -87,6 +125,16 @@ static bool hops_left(struct exchange *x)
 		return false;
 	}
 	UNREACHABLE();
+}
+
+/* What is known of the size of the request's body is within the limit. */
+static bool body_fits(struct exchange *x)
+{
+	uint64_t of_route = x->route->conf->max_body_bytes;
+
+	x->max_body_bytes = of_route ? of_route : x->service->conf->max_body_bytes;
+	return !x->max_body_bytes || !x->request->has_length ||
+	       x->request->body_length <= x->max_body_bytes;
 }
 
 static enum exchange_step step_route(struct exchange *x)
@@ -110,7 +158,43 @@ static enum exchange_step step_route(struct exchange *x)
 		exchange_refuse(x, REASON_NO_ROUTE);
 		return STEP_WAIT;
 	}
+	if (!body_fits(x)) {
+		exchange_refuse(x, REASON_CLIENT_BODY_LARGE);
+		return STEP_WAIT;
+	}
 	return hops_left(x) ? route_act(x) : STEP_WAIT;
+}
+
+/* ---- BUFFER ------------------------------------------------------------------------------------
+ */
+
+static enum exchange_step step_buffer(struct exchange *x)
+{
+	x->responder->ops->want_body(x->responder);
+	return STEP_WAIT;
+}
+
+static void buffer_take(struct exchange *x, struct chain *body, bool end)
+{
+	int r = body_buffer_take(x->buffer, body);
+
+	if (r != BODY_BUFFER_OK) {
+		chain_clear(body);
+		exchange_fail(x, r < 0 ? REASON_MEMORY : REASON_CLIENT_BODY_LARGE);
+	} else if (end) {
+		exchange_goto(x, EXCHANGE_FETCH);
+		exchange_run(x);
+	}
+}
+
+/* The whole of it is here: an origin need not decode chunks. */
+static void buffer_frame(const struct exchange *x, struct http_head *upstream)
+{
+	if (x->trailers)
+		return;
+	upstream->body_length = x->buffer->n_bytes;
+	upstream->body = x->buffer->n_bytes ? HTTP_BODY_LENGTH : HTTP_BODY_NONE;
+	upstream->has_length = true;
 }
 
 /* ---- FETCH -------------------------------------------------------------------------------------
@@ -121,8 +205,13 @@ static int upstream_make(struct exchange *x)
 	x->upstream = ARENA_NEW(x->arena, struct http_head);
 	if (!x->upstream)
 		return err_new(-ENOBUFS);
-	return err_pass(forward_request(x->world->forward, x->request, conn_from(x->conn), x->arena,
-					x->upstream));
+	int r = forward_request(x->world->forward, x->request, conn_from(x->conn), x->arena,
+				x->upstream);
+	if (r == 0 && x->buffer)
+		buffer_frame(x, x->upstream);
+	if (r == 0 && x->upgrade.len)
+		r = tunnel_ask(x->upstream, x->upgrade, x->arena);
+	return err_pass(r);
 }
 
 static enum exchange_step step_fetch(struct exchange *x)
@@ -147,6 +236,15 @@ static enum exchange_step step_fetch(struct exchange *x)
 	return STEP_WAIT;
 }
 
+/* ---- TUNNEL ------------------------------------------------------------------------------------
+ */
+
+static enum exchange_step step_tunnel(struct exchange *x)
+{
+	(void)x;
+	UNREACHABLE(); /* the pumps run it */
+}
+
 /* ---- FINISH ------------------------------------------------------------------------------------
  */
 
@@ -160,7 +258,10 @@ static void count(const struct exchange *x, int64_t duration_us)
 	metric_move(metrics, EDGE_METRIC_REQUESTS_OPEN, -1);
 	metric_add(metrics, EDGE_METRIC_REQUEST_BODY_BYTES, x->request_bytes);
 	metric_add(metrics, EDGE_METRIC_RESPONSE_BODY_BYTES, x->response_bytes);
-	metric_observe_us(metrics, EDGE_METRIC_REQUEST_TIME, (uint64_t)duration_us);
+	if (status == 101) /* how long it stood says nothing of how fast we are */
+		metric_move(metrics, EDGE_METRIC_TUNNELS_OPEN, -1);
+	else
+		metric_observe_us(metrics, EDGE_METRIC_REQUEST_TIME, (uint64_t)duration_us);
 	edge_metrics_ended(metrics, x->reason);
 }
 
@@ -213,6 +314,8 @@ static enum exchange_step step_finish(struct exchange *x)
 	if (x->env->log && x->world->log_format)
 		write_log(x, duration_us);
 	fetch_leave(x->fetch); /* after the log: the response's head is the fetch's */
+	if (x->buffer)
+		body_buffer_fini(x->buffer);
 	exchange_world_unref(x->world);
 	exchange_free(x);
 	return STEP_WAIT;
@@ -241,7 +344,9 @@ static void on_task(void *arg)
 
 static void on_total_timeout(void *arg)
 {
-	exchange_fail(OBJ_CAST(struct exchange, arg, EXCHANGE_KIND), REASON_TOTAL_TIMEOUT);
+	struct exchange *x = OBJ_CAST(struct exchange, arg, EXCHANGE_KIND);
+
+	exchange_fail(x, x->state == EXCHANGE_TUNNEL ? REASON_TUNNEL_IDLE : REASON_TOTAL_TIMEOUT);
 }
 
 /* ---- what the client's side says ---------------------------------------------------------------
@@ -253,11 +358,23 @@ static void on_body(void *arg, struct chain *body, bool end)
 	size_t before = body->bytes;
 	int r = 0;
 
+	if (x->max_body_bytes && x->state != EXCHANGE_TUNNEL && !x->own &&
+	    before > x->max_body_bytes - MIN(x->max_body_bytes, x->request_bytes)) {
+		chain_clear(body);
+		exchange_fail(x, REASON_CLIENT_BODY_LARGE);
+		return;
+	}
+	if (x->state == EXCHANGE_BUFFER) {
+		x->request_bytes += before;
+		buffer_take(x, body, end);
+		return;
+	}
 	if (!x->own && x->fetch && fetch_takes_body(x->fetch))
 		r = fetch_send_body(x->fetch, body, end);
 	else
 		chain_clear(body); /* the answer did not wait for it */
 	x->request_bytes += before - body->bytes;
+	exchange_stir(x);
 	if (r < 0)
 		exchange_fail(x, REASON_MEMORY);
 }
@@ -266,7 +383,9 @@ static void on_trailers(void *arg, const struct http_head *trailers)
 {
 	struct exchange *x = OBJ_CAST(struct exchange, arg, EXCHANGE_KIND);
 
-	if (!x->own && x->fetch && fetch_takes_body(x->fetch))
+	if (x->state == EXCHANGE_BUFFER)
+		x->trailers = trailers;
+	else if (!x->own && x->fetch && fetch_takes_body(x->fetch))
 		fetch_set_trailers(x->fetch, trailers);
 }
 

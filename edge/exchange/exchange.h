@@ -4,8 +4,8 @@
  * head and drives the rest: where to, from whom, and the bytes both ways. The request's body and
  * the response's are two pumps that do not wait for each other.
  *
- * Its states are those that have work today; a guard, a cache and tunnels add GUARD, LOOKUP and
- * TUNNEL. docs/fsm/exchange.dot draws them. The worker's thread.
+ * Its states are those that have work today; a guard and a cache add GUARD and LOOKUP.
+ * docs/fsm/exchange.dot draws them. The worker's thread.
  */
 #pragma once
 
@@ -16,8 +16,10 @@ struct exchange;
 /* clang-format off */
 #define EXCHANGE_STATES(X) \
 	X(ROUTE,   route)   /* a complete head: host and path to a service and its action      */ \
+	X(BUFFER,  buffer)  /* the request's body is read whole, before an origin is asked     */ \
 	X(FETCH,   fetch)   /* an origin is asked; its head has not come                       */ \
 	X(DELIVER, deliver) /* head and body to the client, an origin's or our own             */ \
+	X(TUNNEL,  tunnel)  /* bytes both ways that are no HTTP: WebSocket                     */ \
 	X(FINISH,  finish)  /* log, count, give all back                                       */
 /* clang-format on */
 

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "edge/exchange/body_buffer.h"
 #include "edge/exchange/exchange.h"
 #include "edge/exchange/fetch.h"
 
@@ -31,8 +32,12 @@ struct exchange {
 	bool own;                         /* the response is ours */
 	bool begun;                       /* its head was sent */
 	struct span own_body;             /* what is left of it; arena or static */
+	struct body_buffer *buffer;       /* in the arena; NULL: the request's body is not held */
+	const struct http_head *trailers; /* of the request, with `buffer`; NULL: none */
+	struct span upgrade;              /* the protocol that the origin is asked for */
+	uint64_t max_body_bytes;          /* of the request; 0: any */
 	struct loop_task task;            /* runs the machine at the end of the turn */
-	struct loop_timer total;
+	struct loop_timer total;          /* TUNNEL: when it has idled too long */
 	mono_t began_at;
 	int64_t first_byte_us;
 	uint64_t request_bytes, response_bytes;
@@ -54,6 +59,8 @@ void exchange_answer(struct exchange *x, unsigned status, struct span content_ty
 void exchange_refuse(struct exchange *x, enum close_reason reason);
 /* The exchange cannot go on: a page if nothing was sent yet, else the client sees a broken end. */
 void exchange_fail(struct exchange *x, enum close_reason reason);
+/* TUNNEL: bytes have moved. */
+void exchange_stir(struct exchange *x);
 enum exchange_step step_deliver(struct exchange *x);
 /* The responder has room again. */
 void exchange_pump(struct exchange *x);

@@ -47,6 +47,7 @@ struct h1_client {
 	struct loop_task task;
 	bool *gone; /* on the stack of who calls back: set when we are no more */
 	enum http_method method;
+	struct span upgrade; /* asked for; empty: nothing */
 	struct http_head head;
 	struct h1_scan scan;
 	struct h1_in in;
@@ -58,7 +59,9 @@ struct h1_client {
 	bool wants_body;
 	bool starved; /* send_body() left some */
 	bool head_sent;
-	bool asked; /* the request has left us whole */
+	bool asked;    /* the request has left us whole */
+	bool tunnel;   /* what follows the heads, both ways, is no HTTP */
+	bool finished; /* TUNNEL: the origin was told that no more comes */
 	mono_t send_at, read_at;
 };
 #define H1_CLIENT_KIND OBJ_KIND('h', '1', 'c', 'l')
@@ -97,7 +100,7 @@ static void deadline_set(struct h1_client *client)
 	if (!h1_out_empty(&client->out))
 		at = mono_min(at, client->send_at);
 	if ((client->state == STATE_HEAD && client->asked) ||
-	    (client->state == STATE_BODY && client->wants_body))
+	    (client->state == STATE_BODY && client->wants_body && !client->tunnel))
 		at = mono_min(at, client->read_at);
 	conn_set_deadline(client->conn, at);
 }
@@ -140,7 +143,7 @@ static void finish(struct h1_client *client)
 	const struct response_events *events = client->setup.events;
 	void *fetch = client->setup.fetch;
 
-	if (client->keep && client->asked && !client->in.block)
+	if (client->keep && client->asked && !client->tunnel && !client->in.block)
 		client->setup.keep(client->conn, client->setup.keep_arg);
 	else
 		conn_close(client->conn);
@@ -156,6 +159,8 @@ static bool response_end(struct h1_client *client)
 {
 	client->state = STATE_TAIL;
 	client->wants_body = false;
+	if (client->tunnel && !client->finished)
+		return true; /* the other direction goes on */
 	if (client->out.ended && client->head_sent && !client->asked)
 		return true; /* its last bytes are on their way */
 	finish(client);
@@ -228,6 +233,21 @@ static bool head_give(struct h1_client *client, const struct h1_parsed *parsed)
 	return !end || response_end(client);
 }
 
+/* RFC 9110 15.2.2: to what was asked for, or it is nonsense. False: the client is no more. */
+static bool tunnel_take(struct h1_client *client, const struct h1_parsed *parsed)
+{
+	if (!client->asked || !client->upgrade.len ||
+	    !span_ieq(client->upgrade, client->head.upgrade)) {
+		fail(client, REASON_ORIGIN_MALFORMED);
+		return false;
+	}
+	client->tunnel = true;
+	client->head.body = HTTP_BODY_TUNNEL;
+	client->out.framing = HTTP_BODY_TUNNEL;
+	client->out.ended = false;
+	return head_give(client, parsed);
+}
+
 /* A head of so many bytes has come. False: the client is no more. */
 static bool head_parse(struct h1_client *client, size_t len, const struct h1_limits *limits)
 {
@@ -243,10 +263,8 @@ static bool head_parse(struct h1_client *client, size_t len, const struct h1_lim
 		fail(client, r < 0 ? REASON_MEMORY : REASON_ORIGIN_MALFORMED);
 		return false;
 	}
-	if (client->head.status == 101) {
-		fail(client, REASON_ORIGIN_MALFORMED);
-		return false;
-	}
+	if (client->head.status == 101)
+		return tunnel_take(client, &parsed);
 	return client->head.status < 200 ? interim_take(client) : head_give(client, &parsed);
 }
 
@@ -337,6 +355,20 @@ static bool output_flush(struct h1_client *client)
 	return true;
 }
 
+/* False: the client is no more. */
+static bool tunnel_flushed(struct h1_client *client)
+{
+	if (!client->out.ended || !h1_out_empty(&client->out))
+		return true;
+	if (!client->finished)
+		conn_finish(client->conn);
+	client->finished = true;
+	if (client->state != STATE_TAIL)
+		return true;
+	finish(client);
+	return false;
+}
+
 /* The request has left us: from now on the origin owes an answer. False: the client is no more. */
 static bool after_flush(struct h1_client *client)
 {
@@ -344,6 +376,8 @@ static bool after_flush(struct h1_client *client)
 		fail(client, REASON_MEMORY);
 		return false;
 	}
+	if (client->tunnel)
+		return tunnel_flushed(client);
 	if (client->asked || !client->head_sent || !client->out.ended ||
 	    !h1_out_empty(&client->out))
 		return true;
@@ -382,7 +416,7 @@ static void on_deadline(struct conn *conn, void *arg)
 		fail(client, REASON_ORIGIN_SEND_TIMEOUT);
 	else if (client->state == STATE_HEAD && client->asked && !mono_before(now, client->read_at))
 		fail(client, REASON_ORIGIN_FIRST_BYTE);
-	else if (client->state == STATE_BODY && client->wants_body &&
+	else if (client->state == STATE_BODY && client->wants_body && !client->tunnel &&
 		 !mono_before(now, client->read_at))
 		fail(client, REASON_ORIGIN_READ_TIMEOUT);
 	else
@@ -413,6 +447,8 @@ static int send_head(struct requester *requester, const struct http_head *head, 
 	MUST(!client->head_sent);
 	client->head_sent = true;
 	client->method = head->method;
+	if (head->upgrade.len)
+		client->upgrade = arena_copy(client->setup.arena, head->upgrade);
 	h1_write_request(&client->out, head, end);
 	run_later(client);
 	return h1_out_check(&client->out);
@@ -423,7 +459,7 @@ static int send_body(struct requester *requester, struct chain *body, bool end)
 	struct h1_client *client = client_of(requester);
 
 	MUST(client->head_sent);
-	if (client->state == STATE_TAIL) { /* nobody there wants it any more */
+	if (client->state == STATE_TAIL && !client->tunnel) { /* nobody there wants it any more */
 		chain_clear(body);
 		return 0;
 	}

@@ -36,6 +36,17 @@ static int send_interim(struct responder *responder, const struct http_head *hea
 	return h1_out_check(&request->out);
 }
 
+/* The request had no body; from here on all that comes is one. */
+static void tunnel_begin(struct h1_request *request, const struct http_head *head)
+{
+	request->tunnel = true;
+	request->keep = false;
+	request->body_told = false;
+	request->head.body = HTTP_BODY_TUNNEL;
+	h1_body_init(&request->in.decoder, HTTP_BODY_TUNNEL, 0);
+	h1_write_tunnel(&request->out, head);
+}
+
 static int send_head(struct responder *responder, const struct http_head *head, bool end)
 {
 	struct h1_request *request = request_of(responder);
@@ -53,7 +64,10 @@ static int send_head(struct responder *responder, const struct http_head *head, 
 		.keep = request->keep,
 		.date = h1_servers_date(server->servers),
 	};
-	request->keep = h1_write_response(&request->out, head, end, &answer);
+	if (head->body == HTTP_BODY_TUNNEL)
+		tunnel_begin(request, head);
+	else
+		request->keep = h1_write_response(&request->out, head, end, &answer);
 	run_later(request);
 	return h1_out_check(&request->out);
 }

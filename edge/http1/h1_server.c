@@ -86,7 +86,7 @@ static void deadline_set(struct h1_server *server)
 		at = request->read_at;
 		break;
 	case H1_SERVER_EXCHANGE:
-		if (request->wants_body)
+		if (request->wants_body && !request->tunnel) /* how long it idles is no news */
 			at = mono_min(at, request->read_at);
 		if (!h1_out_empty(&request->out))
 			at = mono_min(at, request->write_at);
@@ -382,7 +382,8 @@ static bool body_deliver(struct h1_server *server)
 		enum close_reason broken = r < 0                    ? REASON_MEMORY
 					   : r == H1_BODY_MALFORMED ? REASON_CLIENT_MALFORMED
 								    : REASON_DONE;
-		bool end = r == H1_BODY_END;
+		bool end = r == H1_BODY_END ||
+			   (request->tunnel && server->eof && h1_in_left(&request->in).len == 0);
 		if (end && request->in.trailers)
 			broken = trailers_tell(request);
 		if (!request->exchange)
@@ -398,6 +399,8 @@ static bool body_deliver(struct h1_server *server)
 			return true; /* until want_body() */
 		request->body_told = end;
 		request->wants_body = !end && request->exchange;
+		if (end && request->tunnel)
+			loop_defer(loop_of(server), &request->task); /* perhaps it was the last */
 	}
 	return true;
 }
@@ -448,6 +451,20 @@ static bool exchange_finish(struct h1_server *server)
 /* ---- the end of the turn ----------------------------------------------------------------------
  */
 
+/* All of the response has left. False: the server has ended. */
+static bool response_left(struct h1_server *server)
+{
+	struct h1_request *request = server->request;
+
+	if (!request->tunnel)
+		return exchange_finish(server);
+	if (!request->finished)
+		conn_finish(server->conn);
+	request->finished = true;
+	/* The other direction goes on until the client ends it. */
+	return !request->body_told || exchange_finish(server);
+}
+
 /* What follows when all that could be written is. False: the server has ended. */
 static bool after_flush(struct h1_server *server)
 {
@@ -457,7 +474,7 @@ static bool after_flush(struct h1_server *server)
 	if (request->exchange && request->out.failed)
 		return exchange_break(server, REASON_MEMORY);
 	if (request->exchange && empty && request->out.ended && request->head_sent)
-		return exchange_finish(server);
+		return response_left(server);
 	if (server->state == H1_SERVER_CLOSING && empty) {
 		if (server->cut)
 			h1_server_end(server, REASON_DONE, true);
@@ -526,6 +543,10 @@ static void on_input_end(struct h1_server *server, int r)
 	interest_update(server, false);
 	if (r == CONN_EOF && request->exchange && h1_body_ended(&request->in.decoder))
 		return; /* it has said all and waits for the response (RFC 9112 9.6) */
+	if (r == CONN_EOF && request->exchange && request->tunnel) {
+		body_deliver(server);
+		return;
+	}
 	if (request->exchange)
 		exchange_break(server, r < 0 ? REASON_MEMORY : REASON_CLIENT_GONE);
 	else
@@ -602,7 +623,7 @@ static void on_exchange_deadline(struct h1_server *server)
 	struct h1_request *request = server->request;
 	mono_t now = loop_now(loop_of(server));
 
-	if (request->wants_body && !mono_before(now, request->read_at))
+	if (request->wants_body && !request->tunnel && !mono_before(now, request->read_at))
 		exchange_break(server, REASON_CLIENT_BODY_TIMEOUT);
 	else if (!h1_out_empty(&request->out) && !mono_before(now, request->write_at))
 		exchange_break(server, REASON_CLIENT_WRITE_TIMEOUT);

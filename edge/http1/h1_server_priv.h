@@ -59,6 +59,8 @@ struct h1_request {
 	void *exchange; /* NULL: none, or no more */
 	bool keep;      /* the connection serves on afterwards */
 	bool head_sent;
+	bool tunnel;   /* what follows the heads, both ways, is no HTTP */
+	bool finished; /* TUNNEL: the client was told that no more comes */
 	bool wants_body;
 	bool body_told;           /* the exchange has had all of the body, and its end */
 	bool continue_due;        /* the client waits for a 100 */

@@ -141,6 +141,18 @@ bool h1_write_response(struct h1_out *out, const struct http_head *head, bool en
 	return keep;
 }
 
+void h1_write_tunnel(struct h1_out *out, const struct http_head *head)
+{
+	MUST(head->status == 101 && head->upgrade.len);
+	status_line_write(out, head->status, head->reason);
+	h1_out_fields(out, head);
+	text(out, "Upgrade: ");
+	h1_out_text(out, head->upgrade);
+	text(out, "\r\nConnection: Upgrade\r\n\r\n");
+	out->framing = HTTP_BODY_TUNNEL;
+	out->ended = false;
+}
+
 void h1_write_interim(struct h1_out *out, const struct http_head *head)
 {
 	MUST(head->status >= 100 && head->status <= 199 && head->status != 101);

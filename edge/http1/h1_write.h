@@ -21,7 +21,9 @@ struct h1_answer {
  * not when the end of the connection is what ends the body. */
 bool h1_write_response(struct h1_out *out, const struct http_head *head, bool end,
 		       const struct h1_answer *answer);
-/* 1xx. */
+/* A 101 that begins a tunnel: the other side's bytes follow as they are. */
+void h1_write_tunnel(struct h1_out *out, const struct http_head *head);
+/* Other 1xx. */
 void h1_write_interim(struct h1_out *out, const struct http_head *head);
 /* A whole response with a line of text for a reason with a status, and Connection: close. */
 void h1_write_refusal(struct h1_out *out, unsigned status, bool to_head, struct span date);

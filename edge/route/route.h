@@ -10,6 +10,10 @@
 struct route_proxy_conf {
 	bool set;
 	const char *pool;
+	const char **upgrade; /* protocols that may be asked for; not set: "websocket" */
+	size_t n_upgrade;
+	bool upgrade_set;
+	uint64_t buffer_request_bytes; /* 0: a request's body is streamed */
 };
 
 struct route_respond_conf {
@@ -26,6 +30,7 @@ struct route_conf {
 	/* Exactly one of these is set. */
 	struct route_proxy_conf proxy;
 	struct route_respond_conf respond;
+	uint64_t max_body_bytes; /* of a request; 0: as the service says */
 };
 
 enum route_action { ROUTE_PROXY, ROUTE_RESPOND };

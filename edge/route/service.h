@@ -14,6 +14,7 @@ struct service_conf {
 	size_t n_hosts;
 	struct route_conf *routes;
 	size_t n_routes;
+	uint64_t max_body_bytes;     /* of a request; 0: no limit */
 	uint32_t degraded_below_pct; /* of the capacity of its origins */
 };
 

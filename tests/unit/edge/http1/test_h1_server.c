@@ -112,7 +112,7 @@ static void refused_heads_get_the_status_of_their_reason(void **state)
 	} cases[] = {
 		{ "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505" },
 		{ "CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", "405" },
-		{ "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: br\r\n\r\n", "501" },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: br, chunked\r\n\r\n", "501" },
 		{ "GET / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n", "417" },
 		{ "\x16\x03\x01\x02", "400" },
 	};
