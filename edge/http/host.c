@@ -10,7 +10,7 @@
 #include "core/net/addr.h"
 #include "edge/http/http_char.h"
 
-enum { MAX_NAME = 255 };
+enum { MAX_TEXT = 255 + 6 }; /* the longest name, a port */
 
 /* What a byte of a name becomes; 0: it may not stand there. An escape's '%' is looked at apart. */
 /* clang-format off */
@@ -29,84 +29,79 @@ static const uint8_t lowered[256] = {
 };
 /* clang-format on */
 
-static bool ipv6_ok(struct span bracketed)
+static bool is_escape(struct span text, size_t at)
 {
-	struct addr addr;
-	struct span inner = span_of(bracketed.at + 1, bracketed.len - 2);
-
-	return span_find(inner, ':') < inner.len && addr_parse_ip(inner, &addr);
+	return text.at[at] == '%' && text.len - at > 2 &&
+	       http_char_is(text.at[at + 1], HTTP_CHAR_HEX) &&
+	       http_char_is(text.at[at + 2], HTTP_CHAR_HEX);
 }
 
-static bool is_escape(struct span name, size_t at)
-{
-	return name.at[at] == '%' && name.len - at > 2 &&
-	       http_char_is(name.at[at + 1], HTTP_CHAR_HEX) &&
-	       http_char_is(name.at[at + 2], HTTP_CHAR_HEX);
-}
-
-/* Labels of at least one byte; one trailing dot is the root. */
-static bool name_lower(struct span name, uint8_t *lower)
+/* Up to a colon or the end: labels of at least one byte; one trailing dot is the root. The length,
+ * 0: it is no name. */
+static size_t name_lower(struct span text, uint8_t *lower)
 {
 	uint8_t before = '.';
+	size_t n = 0;
 
-	for (size_t i = 0; i < name.len; i++) {
-		uint8_t byte = lowered[name.at[i]];
-		if (byte == 0 && is_escape(name, i))
+	for (; n < text.len && text.at[n] != ':'; n++) {
+		uint8_t byte = lowered[text.at[n]];
+		if (byte == 0 && is_escape(text, n))
 			byte = '%';
 		if (byte == 0 || (byte == '.' && before == '.'))
-			return false;
-		lower[i] = before = byte;
+			return 0;
+		lower[n] = before = byte;
 	}
-	return true;
+	return n;
 }
 
-/* Cuts the port off. False when it is none. */
-static bool port_cut(struct span *text, struct http_host *host)
+/* An address in brackets, as name_lower(). */
+static size_t ipv6_lower(struct span text, uint8_t *lower)
 {
-	bool has_bracket = text->len && text->at[0] == '[';
-	size_t from = has_bracket ? span_find(*text, ']') : 0;
-	size_t colon = from + span_find(span_from(*text, from), ':');
+	size_t end = span_find(text, ']');
+	struct span inner = span_first(span_from(text, 1), end - 1);
+	struct addr addr;
+
+	if (end == text.len || span_find(inner, ':') == inner.len || !addr_parse_ip(inner, &addr))
+		return 0;
+	for (size_t i = 0; i <= end; i++) {
+		bool is_upper = text.at[i] >= 'A' && text.at[i] <= 'F';
+		lower[i] = (uint8_t)(text.at[i] | (is_upper ? 0x20 : 0));
+	}
+	return end + 1;
+}
+
+/* What stands behind the name: nothing, or ':' and a port. */
+static bool port_read(struct span text, struct http_host *host)
+{
 	uint64_t port = 0;
 
-	if (has_bracket && from == text->len)
-		return false;
-	host->authority = *text;
-	if (colon == text->len)
+	if (text.len == 0)
 		return true;
-	struct span digits = span_from(*text, colon + 1);
-	*text = span_first(*text, colon);
-	if (digits.len == 0) { /* "host:" is legal (RFC 3986 3.2.3); the colon says nothing */
-		host->authority = *text;
+	if (text.at[0] != ':' || text.len > 6)
+		return false;
+	if (text.len == 1) { /* "host:" is legal (RFC 3986 3.2.3); the colon says nothing */
+		host->authority.len--;
 		return true;
 	}
-	if (digits.len > 5 || !span_to_u64(digits, UINT16_MAX, &port) || port == 0)
+	if (!span_to_u64(span_from(text, 1), UINT16_MAX, &port) || port == 0)
 		return false;
 	host->port = (uint16_t)port;
 	return true;
 }
 
-static bool ipv6_lower(struct span text, uint8_t *lower)
-{
-	if (text.len < 3 || text.at[text.len - 1] != ']' || !ipv6_ok(text))
-		return false;
-	for (size_t i = 0; i < text.len; i++)
-		lower[i] = (uint8_t)(text.at[i] >= 'A' && text.at[i] <= 'F' ? text.at[i] | 0x20
-									    : text.at[i]);
-	return true;
-}
-
 int http_host_parse(struct span text, struct arena *arena, struct http_host *ret_host)
 {
-	struct http_host host = { 0 };
+	struct http_host host = { .authority = text };
 
-	if (!port_cut(&text, &host) || text.len == 0 || text.len > MAX_NAME)
+	if (text.len == 0 || text.len > MAX_TEXT)
 		return HTTP_HOST_BAD;
 	uint8_t *lower = arena_take_bytes(arena, text.len);
 	if (!lower)
 		return err_new(-ENOBUFS);
-	if (text.at[0] == '[' ? !ipv6_lower(text, lower) : !name_lower(text, lower))
+	size_t n = text.at[0] == '[' ? ipv6_lower(text, lower) : name_lower(text, lower);
+	if (n == 0 || !port_read(span_from(text, n), &host))
 		return HTTP_HOST_BAD;
-	host.host = span_of(lower, text.len - (text.at[text.len - 1] == '.'));
+	host.host = span_of(lower, n - (lower[n - 1] == '.'));
 	*ret_host = host;
 	return HTTP_HOST_OK;
 }

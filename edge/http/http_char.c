@@ -9,21 +9,22 @@
 #define V HTTP_CHAR_VALUE
 #define G HTTP_CHAR_TARGET
 #define X HTTP_CHAR_HEX
+#define N HTTP_CHAR_NAME
 
 /* clang-format off */
 const uint8_t http_chars[256] = {
 	['\t'] = V, [' '] = V,
 	['!'] = T | L | V | G, ['"'] = V | G, ['#'] = T | L | V,
-	['$'] = T | L | V | G, ['%'] = T | L | V | G, ['&' ... '\''] = T | L | V | G,
+	['$' ... '\''] = T | L | V | G,
 	['(' ... ')'] = V | G,
 	['*' ... '+'] = T | L | V | G, [','] = V | G,
-	['-' ... '.'] = T | L | V | G, ['/'] = V | G,
-	['0' ... '9'] = T | L | V | G | X,
-	[':'] = V | G, [';'] = V | G, ['<'] = V | G, ['='] = V | G, ['>' ... '@'] = V | G,
-	['A' ... 'F'] = T | V | G | X, ['G' ... 'Z'] = T | V | G,
+	['-'] = T | L | V | G | N, ['.'] = T | L | V | G, ['/'] = V | G,
+	['0' ... '9'] = T | L | V | G | X | N,
+	[':' ... '@'] = V | G,
+	['A' ... 'F'] = T | V | G | X | N, ['G' ... 'Z'] = T | V | G | N,
 	['[' ... ']'] = V | G,
-	['^'] = T | L | V | G, ['_'] = T | L | V | G, ['`'] = T | L | V | G,
-	['a' ... 'f'] = T | L | V | G | X, ['g' ... 'z'] = T | L | V | G,
+	['^' ... '`'] = T | L | V | G,
+	['a' ... 'f'] = T | L | V | G | X | N, ['g' ... 'z'] = T | L | V | G | N,
 	['{'] = V | G, ['|'] = T | L | V | G, ['}'] = V | G, ['~'] = T | L | V | G,
 	[0x80 ... 0xff] = V | G,
 };

@@ -43,9 +43,14 @@ enum {
 #include "edge/http/names.def"
 #undef X
 
-/* Of the names of each length the last. */
+/* Of the names of each length the last; and what each begins with. */
 static const uint8_t last_of_length[32] = {
 #define X(ID, text) [sizeof(text) - 1] = HTTP_NAME_##ID,
+#include "edge/http/names.def"
+#undef X
+};
+static const uint8_t initials[HTTP_N_NAMES] = {
+#define X(ID, text) [HTTP_NAME_##ID] = (text)[0],
 #include "edge/http/names.def"
 #undef X
 };
@@ -168,16 +173,12 @@ static int head_grow(struct http_head *head)
 	return 0;
 }
 
-static int head_append(struct http_head *head, struct http_field field)
+int http_head_add_slowly(struct http_head *head, struct http_field field)
 {
-	/* Whoever adds a field vouches for it: nobody looks again before it is written. */
-	MUST_SLOW(span_find(field.value, '\r') == field.value.len &&
-		  span_find(field.value, '\n') == field.value.len);
-	if (head->n_fields == head->max_fields) {
-		int r = head_grow(head);
-		if (r < 0)
-			return err_pass(r);
-	}
+	int r = head_grow(head);
+
+	if (r < 0)
+		return err_pass(r);
 	head->fields[head->n_fields++] = field;
 	return 0;
 }
@@ -185,20 +186,15 @@ static int head_append(struct http_head *head, struct http_field field)
 int http_head_add(struct http_head *head, enum http_name id, struct span value)
 {
 	MUST(id != HTTP_NAME_OTHER);
-	return head_append(head, (struct http_field){ http_name_text(id), value, (uint16_t)id });
+	return http_head_add_found(head,
+				   (struct http_field){ http_name_text(id), value, (uint16_t)id });
 }
 
 int http_head_add_other(struct http_head *head, struct span name, struct span value)
 {
-	return head_append(head,
-			   (struct http_field){ name, value, (uint16_t)http_name_lookup(name) });
-}
+	uint16_t id = (uint16_t)http_name_lookup(name);
 
-int http_head_add_found(struct http_head *head, enum http_name id, struct span name,
-			struct span value)
-{
-	MUST_SLOW(id == http_name_lookup(name));
-	return head_append(head, (struct http_field){ name, value, (uint16_t)id });
+	return http_head_add_found(head, (struct http_field){ name, value, id });
 }
 
 /* Removes those of `id`, or of `name` when id is HTTP_NAME_OTHER. */
@@ -280,8 +276,11 @@ enum http_name http_name_lookup(struct span name)
 	if (name.len >= ARRAY_LEN(last_of_length))
 		return HTTP_NAME_OTHER;
 	unsigned id = last_of_length[name.len];
-	for (; id != HTTP_NAME_OTHER && names[id].len == name.len; id--) {
-		if (name_is(name.at, names[id].text, name.len))
+	if (id == HTTP_NAME_OTHER)
+		return HTTP_NAME_OTHER;
+	for (; names[id].len == name.len; id--) { /* the empty word stands before the first */
+		if (((initials[id] ^ name.at[0]) & ~0x20) == 0 &&
+		    name_is(name.at, names[id].text, name.len))
 			return (enum http_name)id;
 	}
 	return HTTP_NAME_OTHER;

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "core/arena.h"
+#include "core/must.h"
 #include "core/span.h"
 
 enum http_method {
@@ -92,9 +93,8 @@ const struct http_field *http_head_find(const struct http_head *head, enum http_
  */
 int http_head_add(struct http_head *head, enum http_name id, struct span value);
 int http_head_add_other(struct http_head *head, struct span name, struct span value);
-/* The same for who has looked the name up already: `name` stays as it came. */
-int http_head_add_found(struct http_head *head, enum http_name id, struct span name,
-			struct span value);
+/* The same for who has looked the name up already: it stays as it came. */
+static inline int http_head_add_found(struct http_head *head, struct http_field field);
 /* Removes all of that name. */
 void http_head_remove(struct http_head *head, enum http_name id);
 void http_head_remove_other(struct http_head *head, struct span name); /* without case */
@@ -109,3 +109,17 @@ struct span http_status_reason(unsigned status);       /* "Not Found"; empty for
 bool http_method_is_safe(enum http_method method);
 bool http_method_is_idempotent(enum http_method method);
 bool http_status_has_body(unsigned status); /* not 1xx, 204, 304 */
+
+/* http_head_add_found() when the room for fields is used up. */
+int http_head_add_slowly(struct http_head *head, struct http_field field);
+
+static inline int http_head_add_found(struct http_head *head, struct http_field field)
+{
+	/* Whoever adds a field vouches for it: nobody looks again before it is written. */
+	MUST_SLOW(span_find(field.value, '\r') == field.value.len &&
+		  span_find(field.value, '\n') == field.value.len);
+	if (head->n_fields == head->max_fields)
+		return http_head_add_slowly(head, field);
+	head->fields[head->n_fields++] = field;
+	return 0;
+}

@@ -38,7 +38,20 @@ static int expect_note(struct h1_special *special, struct span value)
 }
 
 /* What is the connection's own affair leaves the fields. */
-static int field_note(struct http_head *head, struct h1_special *special, struct http_field field)
+static bool is_special(unsigned id)
+{
+	const uint64_t special =
+		UINT64_C(1) << HTTP_NAME_HOST | UINT64_C(1) << HTTP_NAME_CONTENT_LENGTH |
+		UINT64_C(1) << HTTP_NAME_TRANSFER_ENCODING | UINT64_C(1) << HTTP_NAME_CONNECTION |
+		UINT64_C(1) << HTTP_NAME_EXPECT | UINT64_C(1) << HTTP_NAME_UPGRADE |
+		UINT64_C(1) << HTTP_NAME_KEEP_ALIVE | UINT64_C(1) << HTTP_NAME_PROXY_CONNECTION |
+		UINT64_C(1) << HTTP_NAME_TE | UINT64_C(1) << HTTP_NAME_HTTP2_SETTINGS;
+
+	_Static_assert(HTTP_N_NAMES <= 64, "one bit a name");
+	return special >> id & 1;
+}
+
+static int special_note(struct h1_special *special, struct http_field field)
 {
 	switch ((unsigned)field.id) {
 	case HTTP_NAME_HOST:
@@ -63,35 +76,31 @@ static int field_note(struct http_head *head, struct h1_special *special, struct
 	case HTTP_NAME_TE:
 		special->takes_trailers |= names_trailers(field.value);
 		return H1_PARSED;
-	case HTTP_NAME_KEEP_ALIVE: /* these say nothing that is used */
-	case HTTP_NAME_PROXY_CONNECTION:
-	case HTTP_NAME_HTTP2_SETTINGS:
+	default: /* the others say nothing that is used */
 		return H1_PARSED;
-	default:
-		return err_pass(http_head_add_found(head, (enum http_name)field.id, field.name,
-						    field.value));
 	}
 }
 
-/* One line: name ":" OWS value OWS CRLF. A line that begins with a space (obs-fold, RFC 9112 5.2),
- * a space before the colon (5.1), bare CR or LF, NUL and other controls: malformed. */
+/* One line: name ":" OWS value OWS CRLF. A line that begins with a space (obs-fold, RFC 9112 5.2)
+ * and a space before the colon (5.1) are malformed. Controls were refused before. */
 static int line_read(struct span bytes, size_t *at, struct http_head *head,
 		     struct h1_special *special)
 {
-	size_t colon = *at, start = *at;
+	size_t n = http_token_len(bytes, *at), colon = *at + n;
 
-	while (http_char_is(bytes.at[colon], HTTP_CHAR_TOKEN)) /* a CR at the latest ends it */
-		colon++;
-	if (colon == start || bytes.at[colon] != ':')
+	if (n == 0 || colon == bytes.len || bytes.at[colon] != ':')
 		return H1_MALFORMED;
-	size_t end = http_find_control(bytes, colon + 1);
-	if (bytes.len - end < 2 || bytes.at[end] != '\r' || bytes.at[end + 1] != '\n')
-		return H1_MALFORMED;
-	*at = end + 2;
-	struct span name = span_of(bytes.at + start, colon - start);
+	struct span name = span_of(bytes.at + *at, n);
+	size_t end = http_find_cr(bytes, colon + 1);
 	struct span value = span_trim(span_of(bytes.at + colon + 1, end - colon - 1));
 	struct http_field field = { name, value, (uint16_t)http_name_lookup(name) };
-	return field_note(head, special, field);
+
+	*at = end + 2;
+	MUST(*at <= bytes.len && bytes.at[end + 1] == '\n');
+	MUST_SLOW(http_find_control(value, 0) == value.len);
+	if (is_special(field.id))
+		return special_note(special, field);
+	return http_head_add_found(head, field);
 }
 
 static void option_note(struct span option, struct http_head *head, struct h1_special *special)
@@ -129,24 +138,21 @@ static int connection_obey(struct http_head *head, struct h1_special *special)
 }
 
 int h1_fields_read(struct span bytes, const struct h1_limits *limits, struct http_head *head,
-		   struct h1_special *ret_special)
+		   struct h1_special *special)
 {
 	unsigned n_lines = 0;
 	size_t at = 0;
 
-	MUST(bytes.len >= 2 && bytes.at[bytes.len - 2] == '\r' && bytes.at[bytes.len - 1] == '\n');
-	*ret_special = (struct h1_special){ 0 };
-	while (at + 2 < bytes.len) {
+	memset(special, 0, offsetof(struct h1_special, connections));
+	while (at < bytes.len && bytes.at[at] != '\r') {
 		if (n_lines++ == limits->max_fields)
 			return H1_HEAD_LARGE;
-		int r = line_read(bytes, &at, head, ret_special);
+		int r = line_read(bytes, &at, head, special);
 		if (r != H1_PARSED)
 			return r < 0 ? err_pass(r) : r;
 	}
-	/* The last two bytes are the empty line, unless they ended a field's. */
-	if (at == bytes.len)
-		return H1_MALFORMED;
-	return ret_special->n_connections ? connection_obey(head, ret_special) : H1_PARSED;
+	MUST(at + 2 == bytes.len);
+	return special->n_connections ? connection_obey(head, special) : H1_PARSED;
 }
 
 /* `chunked` alone is understood. RFC 9112 6.3: what does not end in chunked, has it twice or is no

@@ -13,17 +13,19 @@ enum { H1_MAX_CONNECTION_LINES = 8, H1_MAX_CONNECTION_OPTIONS = 32 };
 struct h1_special {
 	unsigned n_hosts, n_lengths, n_codings, n_connections;
 	struct span host, length, coding, upgrade;
-	struct span connections[H1_MAX_CONNECTION_LINES];
 	bool expects_continue, expects_else, takes_trailers;
 	/* Of Connection: */
 	bool close, keep_alive, names_upgrade;
+	struct span connections[H1_MAX_CONNECTION_LINES]; /* so many as n_connections says */
 };
 
 /* Reads all field lines into `head`, and takes out what message.h wants out, also what Connection
- * names. `bytes`: from the first line's end to the end of the head. Outcomes: H1_PARSED,
- * H1_MALFORMED, H1_HEAD_LARGE. Errors: -ENOBUFS. */
+ * names. `bytes`: from the first line's end to the end of the head, the empty line included: lines
+ * of which h1_find_end(), or h1_body for trailers, has seen that they end in CRLF and hold no other
+ * control than HTAB. Outcomes: H1_PARSED, H1_MALFORMED, H1_HEAD_LARGE. Errors: -ENOBUFS. `special`
+ * is filled in on H1_PARSED. */
 int h1_fields_read(struct span bytes, const struct h1_limits *limits, struct http_head *head,
-		   struct h1_special *ret_special);
+		   struct h1_special *special);
 /* Content-Length and Transfer-Encoding into head->body, body_length and has_length (RFC 9112 6.3,
  * without the cases that depend on method and status). Outcomes: H1_PARSED, H1_MALFORMED,
  * H1_CODING_UNKNOWN. */

@@ -42,52 +42,63 @@ static int size_check(const struct h1_scan *scan, size_t len, const struct h1_li
 	return len - scan->start > limits->max_head_bytes ? H1_HEAD_LARGE : H1_PARSED;
 }
 
-/* A control stands at `at`: of a line's end, or it has no business in a head. H1_PARSED: the line
- * that ends is the empty one; H1_NEED_MORE: go on behind it, or with more input. */
-static int control_read(struct h1_scan *scan, struct span input, size_t at,
-			const struct h1_limits *limits)
+/* The control at `at` ends a line, or it has no business in a head. The LF alone: RFC 9112 2.2 lets
+ * us, but whoever parses behind us may not agree. */
+static bool is_line_end(struct span input, size_t at)
 {
-	bool is_cr = input.at[at] == '\r', has_next = at + 1 < input.len;
-	int r = size_check(scan, is_cr && has_next ? at + 2 : at + 1, limits);
+	return input.at[at] == '\r' && input.at[at + 1] == '\n'; /* behind a CR is another byte */
+}
 
-	scan->at = at;
-	if (r != H1_PARSED)
-		return r;
-	/* Bare LF: RFC 9112 2.2 lets us, but whoever parses behind us may not agree. */
-	if (!is_cr || (has_next && input.at[at + 1] != '\n'))
-		return H1_MALFORMED;
-	if (!has_next)
-		return H1_NEED_MORE;
-	bool empty = at == scan->line;
-	scan->has_line = true;
-	scan->at = scan->line = at + 2;
-	return empty ? H1_PARSED : H1_NEED_MORE;
+/* All controls of the next n bytes, at most 64. H1_PARSED: the head has ended. */
+static int controls_read(struct h1_scan *scan, struct span input, size_t n,
+			 const struct h1_limits *limits)
+{
+	size_t from = scan->at, line = scan->line;
+	uint64_t mask = http_controls(input.at + from, n);
+
+	for (; mask; mask &= mask - 1) {
+		size_t at = from + (unsigned)__builtin_ctzll(mask);
+		if (at < line)
+			continue; /* the LF of the line before */
+		size_t end = at + (input.at[at] == '\r' ? 2 : 1);
+		int r = size_check(scan, end, limits);
+		if (r != H1_PARSED)
+			return r;
+		if (!is_line_end(input, at))
+			return H1_MALFORMED;
+		scan->has_line = true;
+		scan->line = end;
+		if (at == line)
+			return H1_PARSED;
+		line = end;
+	}
+	scan->at = MAX(from + n, line);
+	return H1_NEED_MORE;
 }
 
 int h1_find_end(struct h1_scan *scan, struct span input, const struct h1_limits *limits,
 		size_t *ret_len)
 {
+	size_t len = input.len;
 	int r;
 
-	MUST(scan->at <= input.len);
+	MUST(scan->at <= len);
 	if (scan->at == scan->start) {
 		r = begin_check(scan, input);
 		if (r != H1_PARSED)
 			return r;
 	}
-	for (;;) {
-		size_t at = http_find_control(input, scan->at);
-		if (at == input.len) {
-			scan->at = at;
-			r = size_check(scan, at, limits);
-			return r == H1_PARSED ? H1_NEED_MORE : r;
-		}
-		r = control_read(scan, input, at, limits);
+	if (input.at[len - 1] == '\r')
+		len--; /* to be looked at with the byte behind it */
+	while (scan->at < len) {
+		r = controls_read(scan, input, MIN(len - scan->at, (size_t)64), limits);
 		if (r == H1_PARSED)
-			*ret_len = scan->at;
-		if (r != H1_NEED_MORE || scan->at == at)
+			*ret_len = scan->line;
+		if (r != H1_NEED_MORE)
 			return r;
 	}
+	r = size_check(scan, input.len, limits);
+	return r == H1_PARSED ? H1_NEED_MORE : r;
 }
 
 /* ---- what both first lines have ---- */
@@ -97,17 +108,18 @@ static bool is_digit(uint8_t byte)
 	return byte >= '0' && byte <= '9';
 }
 
-/* "HTTP/" DIGIT "." DIGIT (RFC 9112 2.3). A higher minor is spoken to as 1.1 (RFC 9110 2.5). */
-static int version_read(struct span text, struct http_head *head)
+/* "HTTP/" DIGIT "." DIGIT (RFC 9112 2.3), eight bytes. A higher minor is spoken to as 1.1 (RFC 9110
+ * 2.5). */
+static int version_read(const uint8_t *at, struct http_head *head)
 {
-	if (text.len != 8 || !span_starts(text, SPAN_LIT("HTTP/")) || !is_digit(text.at[5]) ||
-	    text.at[6] != '.' || !is_digit(text.at[7]))
-		return H1_MALFORMED;
-	if (text.at[5] != '1')
-		return H1_VERSION;
 	head->version_major = 1;
-	head->version_minor = text.at[7] != '0';
-	return H1_PARSED;
+	head->version_minor = 1;
+	if (memcmp(at, "HTTP/1.1", 8) == 0)
+		return H1_PARSED;
+	if (memcmp(at, "HTTP/", 5) != 0 || !is_digit(at[5]) || at[6] != '.' || !is_digit(at[7]))
+		return H1_MALFORMED;
+	head->version_minor = at[7] != '0';
+	return at[5] == '1' ? H1_PARSED : H1_VERSION;
 }
 
 static bool lets_keep(const struct http_head *head, const struct h1_special *special)
@@ -140,7 +152,7 @@ static int request_line_read(struct span *bytes, struct http_head *head)
 	struct span rest = span_from(*bytes, end + 1);
 	if (rest.len < 10 || rest.at[8] != '\r' || rest.at[9] != '\n')
 		return H1_MALFORMED;
-	int r = version_read(span_first(rest, 8), head);
+	int r = version_read(rest.at, head);
 	if (r != H1_PARSED)
 		return r;
 	head->method_text = span_first(*bytes, method);
@@ -279,21 +291,15 @@ static int request_read(struct span bytes, const struct h1_limits *limits, struc
 }
 
 int h1_parse_request(struct span bytes, struct span scheme, const struct h1_limits *limits,
-		     struct arena *arena, struct http_head *ret_head, struct h1_parsed *ret_parsed)
+		     struct arena *arena, struct http_head *head, struct h1_parsed *parsed)
 {
-	struct http_head head;
-	struct h1_parsed parsed;
+	int r = http_head_init(head, arena);
 
-	int r = http_head_init(&head, arena);
 	if (r < 0)
 		return err_pass(r);
-	head.scheme = scheme;
-	r = request_read(bytes, limits, arena, &head, &parsed);
-	if (r != H1_PARSED)
-		return r < 0 ? err_pass(r) : r;
-	*ret_head = head;
-	*ret_parsed = parsed;
-	return H1_PARSED;
+	head->scheme = scheme;
+	r = request_read(bytes, limits, arena, head, parsed);
+	return r < 0 ? err_pass(r) : r;
 }
 
 /* ---- responses ---- */
@@ -317,7 +323,7 @@ static int status_line_read(struct span *bytes, struct http_head *head)
 	if (head->status < 100 || head->status > 599)
 		return H1_MALFORMED;
 	*bytes = span_from(*bytes, end + 2);
-	return version_read(span_first(line, 8), head) == H1_PARSED ? H1_PARSED : H1_MALFORMED;
+	return version_read(line.at, head) == H1_PARSED ? H1_PARSED : H1_MALFORMED;
 }
 
 /* RFC 9112 6.3. Anything wrong with the framing is refused before it is known whether it would have
@@ -366,20 +372,14 @@ static int response_read(struct span bytes, enum http_method method, const struc
 }
 
 int h1_parse_response(struct span bytes, enum http_method method, const struct h1_limits *limits,
-		      struct arena *arena, struct http_head *ret_head, struct h1_parsed *ret_parsed)
+		      struct arena *arena, struct http_head *head, struct h1_parsed *parsed)
 {
-	struct http_head head;
-	struct h1_parsed parsed;
+	int r = http_head_init(head, arena);
 
-	int r = http_head_init(&head, arena);
 	if (r < 0)
 		return err_pass(r);
-	r = response_read(bytes, method, limits, &head, &parsed);
-	if (r != H1_PARSED)
-		return r < 0 ? err_pass(r) : r;
-	*ret_head = head;
-	*ret_parsed = parsed;
-	return H1_PARSED;
+	r = response_read(bytes, method, limits, head, parsed);
+	return r < 0 ? err_pass(r) : r;
 }
 
 enum close_reason h1_outcome_reason(enum h1_outcome outcome)

@@ -50,14 +50,15 @@ struct h1_parsed {
 };
 
 /* `bytes` is a whole head as h1_find_end() found it; the spans of `head` point into it, into the
- * arena or at static text. `scheme` is the connection's. Errors: -ENOBUFS (the arena is full). */
+ * arena or at static text. `scheme` is the connection's. `head` and `parsed` are filled in where
+ * they stand, and of no use after anything but H1_PARSED. Errors: -ENOBUFS (the arena is full). */
 int h1_parse_request(struct span bytes, struct span scheme, const struct h1_limits *limits,
-		     struct arena *arena, struct http_head *ret_head, struct h1_parsed *ret_parsed);
-/* `method` is the request's. 1xx is H1_PARSED with HTTP_BODY_NONE, of 101 `upgrade` says to what:
- * whether that was asked for is the caller's to know. */
+		     struct arena *arena, struct http_head *head, struct h1_parsed *parsed);
+/* `method` is the request's. `bytes` begins where the input did: an empty line before a response is
+ * malformed. 1xx is H1_PARSED with HTTP_BODY_NONE, of 101 `upgrade` says to what: whether that was
+ * asked for is the caller's to know. */
 int h1_parse_response(struct span bytes, enum http_method method, const struct h1_limits *limits,
-		      struct arena *arena, struct http_head *ret_head,
-		      struct h1_parsed *ret_parsed);
+		      struct arena *arena, struct http_head *head, struct h1_parsed *parsed);
 
 /* Why the connection is closed, for an outcome of h1_parse_request() that is not H1_PARSED. */
 enum close_reason h1_outcome_reason(enum h1_outcome outcome);

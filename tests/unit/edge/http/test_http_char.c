@@ -33,6 +33,7 @@ static void table_is_what_the_grammar_says(void **state)
 				 visible || i == ' ' || i == '\t' || i >= 0x80);
 		assert_int_equal(http_char_is(byte, HTTP_CHAR_TARGET),
 				 (visible && i != '#') || i >= 0x80);
+		assert_int_equal(http_char_is(byte, HTTP_CHAR_NAME), alnum(i) || i == '-');
 		assert_int_equal(http_char_is(byte, HTTP_CHAR_HEX),
 				 among(i, "0123456789abcdefABCDEF"));
 	}
@@ -55,10 +56,14 @@ static void lanes_say_what_the_portable_ones_say(void **state)
 		for (size_t at = 0; at < HTTP_LANE_BYTES; at++) {
 			memset(bytes, byte % 2 ? 'a' : byte, sizeof(bytes));
 			bytes[at] = (uint8_t)byte;
-			assert_int_equal(http_lane_value(bytes),
+			assert_int_equal(http_lane_not_value(bytes),
 					 http_lane_portable(bytes, HTTP_CHAR_VALUE));
-			assert_int_equal(http_lane_target(bytes),
+			assert_int_equal(http_lane_not_target(bytes),
 					 http_lane_portable(bytes, HTTP_CHAR_TARGET));
+			assert_int_equal(http_lane_not_name(bytes),
+					 http_lane_portable(bytes, HTTP_CHAR_NAME));
+			assert_int_equal(http_lane_equal(bytes, '\r'),
+					 http_lane_equal_portable(bytes, '\r'));
 		}
 	}
 }
@@ -82,9 +87,67 @@ static void search_finds_the_first_at_every_length_and_place(void **state)
 					bytes[from - 1] = '\r';
 				assert_int_equal(http_find_control(s, from), at);
 				assert_int_equal(http_find_target_end(s, from), at);
+				if (at < len)
+					bytes[at] = '\r';
+				assert_int_equal(http_find_cr(s, from), at);
 			}
 		}
 		free(bytes);
+	}
+}
+
+static void controls_of_up_to_64_bytes_are_bits(void **state)
+{
+	(void)state;
+	for (size_t len = 0; len <= 64; len++) {
+		uint8_t *bytes = malloc(len ? len : 1);
+		assert_non_null(bytes);
+		for (size_t at = 0; at < len; at++) {
+			for (size_t other = 0; other < len; other++) {
+				memset(bytes, 'a', len);
+				bytes[at] = '\r';
+				bytes[other] = 0;
+				assert_true(http_controls(bytes, len) ==
+					    (UINT64_C(1) << at | UINT64_C(1) << other));
+			}
+		}
+		free(bytes);
+	}
+}
+
+static void token_ends_where_the_table_says(void **state)
+{
+	static const char *const tokens[] = {
+		"",
+		"a",
+		"Host",
+		"sec-ch-ua-platform",
+		"a_b",
+		"!#$%&'*+-.^_`|~",
+		"accept-encodin",
+		"x1",
+		"abcdefghijklmno",
+		"abcdefghijklmnop",
+		"abcdefghijklmnopq",
+	};
+	static const char ends[] = ": \r\n\t(),/;<=>?@[\\]{}\"\x7f\x80\xff";
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
+		for (size_t j = 0; j < sizeof(ends); j++) { /* NUL, too */
+			for (size_t room = 0; room < 24; room += 23) {
+				size_t len = strlen(tokens[i]);
+				uint8_t *bytes = malloc(len + 1 + room);
+				assert_non_null(bytes);
+				memcpy(bytes, tokens[i], len);
+				bytes[len] = (uint8_t)ends[j];
+				memset(bytes + len + 1, 'a', room);
+				assert_int_equal(http_token_len(span_of(bytes, len + 1 + room), 0),
+						 len);
+				assert_int_equal(http_token_len(span_of(bytes, len), 0), len);
+				free(bytes);
+			}
+		}
 	}
 }
 
@@ -106,6 +169,8 @@ int main(void)
 		cmocka_unit_test(token_has_at_least_one_byte),
 		cmocka_unit_test(lanes_say_what_the_portable_ones_say),
 		cmocka_unit_test(search_finds_the_first_at_every_length_and_place),
+		cmocka_unit_test(controls_of_up_to_64_bytes_are_bits),
+		cmocka_unit_test(token_ends_where_the_table_says),
 		cmocka_unit_test(search_for_controls_passes_what_values_may_hold),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
