@@ -62,6 +62,11 @@ void slab_free(struct slab *slab)
 	OBJ_FREE(slab);
 }
 
+bool slab_is_scarce(const struct slab *slab)
+{
+	return slab->n_out >= slab->max_blocks - slab->max_blocks / 8;
+}
+
 size_t slab_n_out(const struct slab *slab)
 {
 	return slab->n_out;

@@ -48,6 +48,8 @@ void slab_free(struct slab *slab); /* NULL is fine; no block may be out */
 /* One reference, for the caller; NULL at the limit or out of memory: wait and try again. */
 struct block *slab_take(struct slab *slab);
 size_t slab_n_out(const struct slab *slab);
+/* The last eighth is left: what comes in should wait, so that what is to go out can. */
+bool slab_is_scarce(const struct slab *slab);
 static inline void block_unref(struct block *block)
 {
 	slice_owner_unref(&block->owner);

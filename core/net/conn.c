@@ -47,6 +47,7 @@ struct conn {
 	enum conn_state state;
 	int fd; /* owned */
 	bool want_read, want_write;
+	bool write_failed; /* of a plain conn: what has come can still be read */
 	bool finish_asked; /* FIN when all that is left has gone */
 	bool established;
 	struct loop *loop;
@@ -236,6 +237,17 @@ void conn_close(struct conn *conn)
 			return;
 		}
 	}
+	conn_free(conn);
+}
+
+void conn_reset(struct conn *conn)
+{
+	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+
+	if (!conn)
+		return;
+	MUST(conn->kind == CONN_KIND && conn->state != STATE_LINGERING);
+	setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	conn_free(conn);
 }
 
@@ -464,7 +476,7 @@ int conn_read(struct conn *conn, uint8_t *at, size_t len, size_t *ret_n)
 {
 	MUST(conn->kind == CONN_KIND && conn->state == STATE_OPEN);
 	*ret_n = 0;
-	if (conn->reason)
+	if (conn->reason && !conn->write_failed)
 		return CONN_BROKEN;
 	if (conn->pipe)
 		return read_tls(conn, at, len, ret_n);
@@ -494,7 +506,7 @@ int conn_readv(struct conn *conn, const struct iovec *iov, int n_iov, size_t *re
 {
 	MUST(conn->kind == CONN_KIND && conn->state == STATE_OPEN && n_iov > 0);
 	*ret_n = 0;
-	if (conn->reason)
+	if (conn->reason && !conn->write_failed)
 		return CONN_BROKEN;
 	if (conn->pipe)
 		return readv_tls(conn, iov, n_iov, ret_n);
@@ -535,6 +547,7 @@ int conn_writev(struct conn *conn, const struct iovec *iov, int n_iov, size_t *r
 	}
 	if (n == 0 || errno == EAGAIN || errno == EINTR)
 		return CONN_BLOCKED;
+	conn->write_failed = true;
 	return broken(conn, errno);
 }
 

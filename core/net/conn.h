@@ -51,6 +51,9 @@ int conn_connect(struct loop *loop, const struct conn_target *target,
 /* Closes at once (TLS: close_notify is tried) and frees; what conn_writev() took is still delivered
  * as far as the other side reads within a few seconds. NULL is fine. */
 void conn_close(struct conn *conn);
+/* Closes with a reset (TLS: without close_notify), for when the other side must not take our end
+ * for a good one. What it has not read may be lost. NULL is fine. */
+void conn_reset(struct conn *conn);
 /* Closes so that the kernel sends what it holds, then reads and drops what still comes, for at most
  * linger_ms, so that the last response is not lost to a reset (RFC 9112 9.6). Moved. */
 void conn_close_lingering(struct conn *conn, int64_t linger_ms);
@@ -62,6 +65,7 @@ void conn_set_events(struct conn *conn, const struct conn_events *events, void *
 /* All three: CONN_OK with at least one byte, or another outcome with none. */
 int conn_read(struct conn *conn, uint8_t *at, size_t len, size_t *ret_n);
 int conn_readv(struct conn *conn, const struct iovec *iov, int n_iov, size_t *ret_n);
+/* After CONN_BROKEN on a plain conn what had come before can still be read. */
 int conn_writev(struct conn *conn, const struct iovec *iov, int n_iov, size_t *ret_n);
 /* After all is written: FIN, and close_notify before it. Reading goes on. */
 void conn_finish(struct conn *conn);

@@ -22,6 +22,7 @@ enum {
 	MAX_WRITES = 4,
 	MAX_INTERIMS = 16,
 	FAR_MS = 3600 * 1000,
+	SCARCE_MS = 20, /* until a try to get a block that was not to be had */
 	MAX_HEAD_BYTES = BLOCK_BYTES - 8,
 };
 
@@ -58,7 +59,9 @@ struct h1_client {
 	bool eof;       /* the origin has finished sending */
 	bool wants_body;
 	bool starved; /* send_body() left some */
+	bool scarce;  /* blocks are: reading, or the fetch's body, waits a moment */
 	bool head_sent;
+	bool deaf;     /* the origin takes nothing more; its answer may be on its way */
 	bool asked;    /* the request has left us whole */
 	bool tunnel;   /* what follows the heads, both ways, is no HTTP */
 	bool finished; /* TUNNEL: the origin was told that no more comes */
@@ -99,9 +102,11 @@ static void deadline_set(struct h1_client *client)
 
 	if (!h1_out_empty(&client->out))
 		at = mono_min(at, client->send_at);
-	if ((client->state == STATE_HEAD && client->asked) ||
+	if ((client->state == STATE_HEAD && (client->asked || client->deaf)) ||
 	    (client->state == STATE_BODY && client->wants_body && !client->tunnel))
 		at = mono_min(at, client->read_at);
+	if (client->scarce)
+		at = mono_min(at, in_ms(client, SCARCE_MS));
 	conn_set_deadline(client->conn, at);
 }
 
@@ -130,7 +135,7 @@ static void fail(struct h1_client *client, enum close_reason reason)
 	void *fetch = client->setup.fetch;
 	/* A kept connection that the origin closed before it can have seen the request. */
 	bool stale = client->setup.kept && !client->got_bytes && reason == REASON_ORIGIN_CLOSED;
-	bool untouched = stale || client->out.n_written == 0;
+	bool untouched = stale || client->out.outlet.n_written == 0;
 
 	conn_close(client->conn);
 	client_fini(client);
@@ -161,7 +166,7 @@ static bool response_end(struct h1_client *client)
 	client->wants_body = false;
 	if (client->tunnel && !client->finished)
 		return true; /* the other direction goes on */
-	if (client->out.ended && client->head_sent && !client->asked)
+	if (client->out.ended && client->head_sent && !client->asked && !client->deaf)
 		return true; /* its last bytes are on their way */
 	finish(client);
 	return false;
@@ -260,7 +265,9 @@ static bool head_parse(struct h1_client *client, size_t len, const struct h1_lim
 					     &client->head, &parsed)
 			 : err_new(-ENOBUFS);
 	if (r != H1_PARSED) {
-		fail(client, r < 0 ? REASON_MEMORY : REASON_ORIGIN_MALFORMED);
+		/* It is the interim responses that have filled the arena, if there were some. */
+		bool ours = r < 0 && client->n_interims == 0;
+		fail(client, ours ? REASON_MEMORY : REASON_ORIGIN_MALFORMED);
 		return false;
 	}
 	if (client->head.status == 101)
@@ -301,7 +308,13 @@ static void on_input_end(struct h1_client *client, int r)
 			interest_update(client);
 		return;
 	}
-	fail(client, r < 0 ? REASON_MEMORY : REASON_ORIGIN_CLOSED);
+	if (r < 0) { /* no block to read into */
+		client->scarce = true;
+		conn_want(client->conn, false, !h1_out_empty(&client->out));
+		deadline_set(client);
+		return;
+	}
+	fail(client, REASON_ORIGIN_CLOSED);
 }
 
 static void on_readable(struct conn *conn, void *arg)
@@ -320,7 +333,7 @@ static void on_readable(struct conn *conn, void *arg)
 			on_input_end(client, r);
 			return;
 		}
-		if (client->out.n_written == 0) { /* an answer to nothing */
+		if (client->out.outlet.n_written == 0) { /* an answer to nothing */
 			fail(client, REASON_ORIGIN_MALFORMED);
 			return;
 		}
@@ -332,26 +345,47 @@ static void on_readable(struct conn *conn, void *arg)
 	deadline_set(client);
 }
 
+/* An origin that refuses early (413) may close before it has read all: its answer came before the
+ * reset that our writing met, and is still there to be read. False: the client is no more. */
+static bool writing_over(struct h1_client *client)
+{
+	if (client->out.outlet.n_written == 0 || client->tunnel) {
+		fail(client, REASON_ORIGIN_CLOSED);
+		return false;
+	}
+	client->deaf = true;
+	client->read_at = in_ms(client, client->setup.limits.first_byte_timeout_ms);
+	outlet_clear(&client->out.outlet);
+	if (client->state != STATE_TAIL)
+		return true;
+	finish(client);
+	return false;
+}
+
 /* Writes, and lets the fetch fill up what became free. False: the client is no more. */
 static bool output_flush(struct h1_client *client)
 {
 	int r = CONN_OK;
 
-	for (int i = 0; i < MAX_WRITES && r == CONN_OK && !h1_out_empty(&client->out); i++) {
-		uint64_t before = client->out.n_written;
-		r = h1_out_flush(&client->out, client->conn);
-		if (before != client->out.n_written || client->send_at.ns == MONO_NEVER.ns)
+	for (int i = 0; i < MAX_WRITES && r == CONN_OK; i++) {
+		bool empty = h1_out_empty(&client->out);
+		if (empty && !client->starved)
+			break;
+		uint64_t before = client->out.outlet.n_written;
+		if (!empty)
+			r = h1_out_flush(&client->out, client->conn);
+		if (empty || before != client->out.outlet.n_written || client->send_at.ns == MONO_NEVER.ns)
 			client->send_at = in_ms(client, client->setup.limits.send_timeout_ms);
-		if (r == CONN_BROKEN) {
-			fail(client, REASON_ORIGIN_CLOSED);
-			return false;
-		}
+		if (r == CONN_BROKEN)
+			return writing_over(client);
 		if (client->starved && h1_out_has_room(&client->out)) {
 			client->starved = false;
 			if (!CALL_BACK(client, on_writable))
 				return false;
 		}
 	}
+	/* It has room and was given nothing: there was no block. */
+	client->scarce |= client->starved && h1_out_empty(&client->out);
 	return true;
 }
 
@@ -372,13 +406,13 @@ static bool tunnel_flushed(struct h1_client *client)
 /* The request has left us: from now on the origin owes an answer. False: the client is no more. */
 static bool after_flush(struct h1_client *client)
 {
-	if (client->out.failed) {
+	if (client->out.outlet.failed) {
 		fail(client, REASON_MEMORY);
 		return false;
 	}
 	if (client->tunnel)
 		return tunnel_flushed(client);
-	if (client->asked || !client->head_sent || !client->out.ended ||
+	if (client->asked || client->deaf || !client->head_sent || !client->out.ended ||
 	    !h1_out_empty(&client->out))
 		return true;
 	client->asked = true;
@@ -412,9 +446,15 @@ static void on_deadline(struct conn *conn, void *arg)
 	mono_t now = loop_now(client->setup.loop);
 
 	MUST(client->conn == conn);
+	if (client->scarce) {
+		client->scarce = false;
+		run_later(client);
+		return;
+	}
 	if (!h1_out_empty(&client->out) && !mono_before(now, client->send_at))
 		fail(client, REASON_ORIGIN_SEND_TIMEOUT);
-	else if (client->state == STATE_HEAD && client->asked && !mono_before(now, client->read_at))
+	else if (client->state == STATE_HEAD && (client->asked || client->deaf) &&
+		 !mono_before(now, client->read_at))
 		fail(client, REASON_ORIGIN_FIRST_BYTE);
 	else if (client->state == STATE_BODY && client->wants_body && !client->tunnel &&
 		 !mono_before(now, client->read_at))
@@ -459,7 +499,8 @@ static int send_body(struct requester *requester, struct chain *body, bool end)
 	struct h1_client *client = client_of(requester);
 
 	MUST(client->head_sent);
-	if (client->state == STATE_TAIL && !client->tunnel) { /* nobody there wants it any more */
+	if (client->deaf ||
+	    (client->state == STATE_TAIL && !client->tunnel)) { /* nobody there wants it any more */
 		chain_clear(body);
 		return 0;
 	}

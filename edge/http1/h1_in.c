@@ -9,7 +9,7 @@
 #include "core/obj.h"
 
 /* A read into less than this is not worth its system call. */
-enum { LEAST_ROOM = 2048 };
+enum { LEAST_ROOM = 2048, MAX_PARKED = 4096 };
 
 void h1_in_init(struct h1_in *in, struct slab *slab)
 {
@@ -32,8 +32,30 @@ void h1_in_drop_body(struct h1_in *in)
 	in->trailers = NULL;
 }
 
+static void unpark(struct h1_in *in)
+{
+	free(in->parked);
+	in->parked = NULL;
+	in->n_parked = 0;
+}
+
+void h1_in_park(struct h1_in *in)
+{
+	struct span left = h1_in_left(in);
+
+	if (!in->block || left.len > MAX_PARKED)
+		return;
+	in->parked = malloc(left.len);
+	if (!in->parked)
+		return; /* it stays where it is */
+	memcpy(in->parked, left.at, left.len);
+	in->n_parked = (uint32_t)left.len;
+	block_drop(in);
+}
+
 void h1_in_fini(struct h1_in *in)
 {
+	unpark(in);
 	block_drop(in);
 	h1_in_drop_body(in);
 }
@@ -41,7 +63,7 @@ void h1_in_fini(struct h1_in *in)
 struct span h1_in_left(const struct h1_in *in)
 {
 	if (!in->block)
-		return SPAN_NONE;
+		return span_of(in->parked, in->n_parked);
 	return span_of(in->block->bytes + in->from, in->block->len - in->from);
 }
 
@@ -83,9 +105,15 @@ static int block_turn(struct h1_in *in)
 static int room_make(struct h1_in *in)
 {
 	if (!in->block) {
-		in->block = slab_take(in->slab);
+		in->block = slab_is_scarce(in->slab) ? NULL : slab_take(in->slab);
 		in->from = 0;
-		return in->block ? 0 : err_new(-ENOMEM);
+		if (!in->block)
+			return err_new(-ENOMEM);
+		if (in->parked)
+			memcpy(in->block->bytes, in->parked, in->n_parked);
+		in->block->len = in->n_parked;
+		unpark(in);
+		return 0;
 	}
 	if (BLOCK_BYTES - in->block->len >= LEAST_ROOM || in->from == 0)
 		return 0;

@@ -13,6 +13,8 @@ struct h1_in {
 	struct slab *slab;   /* borrowed */
 	struct block *block; /* owned reference; NULL: nothing is held */
 	uint32_t from;       /* of the block: the first byte that was not used */
+	uint32_t n_parked;
+	uint8_t *parked; /* what is left, instead of the block; owned; NULL: nothing */
 	struct h1_body decoder;
 	struct chain body; /* decoded, waits for its taker */
 	/* The trailer section so far, as h1_body.h gives it; owned reference; NULL: none. */
@@ -25,8 +27,11 @@ void h1_in_fini(struct h1_in *in);
 struct span h1_in_left(const struct h1_in *in);
 /* Of what is left, the first n are used. Gives the block back when that was all. */
 void h1_in_use(struct h1_in *in, size_t n);
+/* More will be long in coming, perhaps: a few bytes shall not hold a block of 16 KiB meanwhile. */
+void h1_in_park(struct h1_in *in);
 /* Reads once. CONN_OK: *ret_more says whether the read was full, so that there may be more at once.
- * CONN_BLOCKED also when there is no room before what is left is used. Errors: -ENOMEM. */
+ * CONN_BLOCKED also when there is no room before what is left is used. Errors: -ENOMEM: blocks are
+ * scarce; a later try may do better. */
 int h1_in_read(struct h1_in *in, struct conn *conn, bool *ret_more);
 bool h1_in_has_room(const struct h1_in *in);
 /* What was decoded and not taken. */

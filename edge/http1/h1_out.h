@@ -5,21 +5,16 @@
  */
 #pragma once
 
-#include "core/chain.h"
-#include "core/net/conn.h"
+#include "core/net/outlet.h"
 #include "edge/http/message.h"
 
 struct h1_out {
-	struct slab *slab;   /* borrowed */
-	struct block *block; /* text is composed behind its end; owned reference; NULL: none */
-	struct chain chain;
+	struct outlet outlet;   /* `failed`: the message is of no use */
 	enum http_body framing; /* of the message under way */
 	uint64_t length_left;   /* HTTP_BODY_LENGTH */
 	/* Follow a chunked body; borrowed until its end; NULL: none. */
 	const struct http_head *trailers;
-	bool ended;         /* the message is whole in the chain, or has left it */
-	bool failed;        /* sticks: no block, or too much text: the message is of no use */
-	uint64_t n_written; /* bytes the conn has taken */
+	bool ended; /* the message is whole in the outlet, or has left it */
 };
 
 /* What is composed and not sent is at most this plus one slice. */
@@ -28,19 +23,23 @@ enum { H1_OUT_MAX_BYTES = 64 * 1024 };
 void h1_out_init(struct h1_out *out, struct slab *slab);
 void h1_out_fini(struct h1_out *out);
 /* Copies text; looks at `failed` are due once, at the end. */
-void h1_out_text(struct h1_out *out, struct span text);
+static inline void h1_out_text(struct h1_out *out, struct span text)
+{
+	outlet_text(&out->outlet, text);
+}
 /* "Name: value" and CRLF, for each. */
 void h1_out_fields(struct h1_out *out, const struct http_head *head);
 void h1_out_number(struct h1_out *out, uint64_t value);
 /* 0, or -ENOMEM when text has failed. */
 int h1_out_check(const struct h1_out *out);
-/* Takes what there is room for out of `body`, framed. `end`: ends the message when the chain is
- * empty. Errors: -ENOMEM; -EMSGSIZE: the body is not as long as was said. */
+/* Takes what there is room for out of `body`, framed; nothing while the slab has no block. `end`:
+ * ends the message when the chain is empty. Errors: -ENOMEM; -EMSGSIZE: the body is not as long as
+ * was said. */
 int h1_out_body(struct h1_out *out, struct chain *body, bool end);
 bool h1_out_has_room(const struct h1_out *out);
 /* Writes until all has left (CONN_OK), or CONN_BLOCKED, or CONN_BROKEN. */
 int h1_out_flush(struct h1_out *out, struct conn *conn);
 static inline bool h1_out_empty(const struct h1_out *out)
 {
-	return chain_empty(&out->chain);
+	return outlet_empty(&out->outlet);
 }

@@ -31,6 +31,8 @@ static int send_interim(struct responder *responder, const struct http_head *hea
 		return 0;
 	if (head->status == 100)
 		request->continue_due = false;
+	else if (!h1_out_has_room(&request->out))
+		return 0; /* a client that takes nothing can do without hints */
 	h1_write_interim(&request->out, head);
 	run_later(request);
 	return h1_out_check(&request->out);
@@ -56,7 +58,8 @@ static int send_head(struct responder *responder, const struct http_head *head, 
 	request->head_sent = true;
 	/* A client that still waits for its 100 may send the body, or not (RFC 9110 10.1.1): what
 	 * comes next could be either. */
-	if (request->continue_due || server->servers->draining || server->eof)
+	bool is_last = server->eof && h1_in_left(&request->in).len == 0;
+	if (request->continue_due || server->servers->draining || is_last)
 		request->keep = false;
 	const struct h1_answer answer = {
 		.method = request->head.method,

@@ -29,6 +29,8 @@ enum {
 	/* A deadline that is only there to be moved nearer: moving it costs less than setting it.
 	 */
 	FAR_MS = 3600 * 1000,
+	/* Until a try to get a block that was not to be had. */
+	SCARCE_MS = 20,
 	/* A head and an empty line before it must fit in a block together. */
 	MAX_HEAD_BYTES = BLOCK_BYTES - 8,
 };
@@ -98,6 +100,8 @@ static void deadline_set(struct h1_server *server)
 		at = request->write_at;
 		break;
 	}
+	if (server->scarce)
+		at = mono_min(at, in_ms(server, SCARCE_MS));
 	conn_set_deadline(server->conn, at);
 }
 
@@ -149,6 +153,21 @@ static void server_free(struct h1_server *server, bool told)
 		servers->on_closed(servers->on_closed_arg);
 }
 
+/* Where the end of the connection would end the body, a client must see that this one is broken
+ * (RFC 9112 8). */
+static void conn_drop(const struct h1_server *server)
+{
+	const struct h1_request *request = server->request;
+	bool looks_whole = request && request->head_sent &&
+			   request->out.framing == HTTP_BODY_UNTIL_CLOSE &&
+			   !(request->out.ended && h1_out_empty(&request->out));
+
+	if (looks_whole)
+		conn_reset(server->conn);
+	else
+		conn_close(server->conn);
+}
+
 void h1_server_end(struct h1_server *server, enum close_reason reason, bool told)
 {
 	struct h1_request *request = server->request;
@@ -158,7 +177,7 @@ void h1_server_end(struct h1_server *server, enum close_reason reason, bool told
 		request->events->on_gone(exchange, reason);
 	else if (reason != REASON_DONE)
 		edge_metrics_ended(server->servers->maker->metrics, reason);
-	conn_close(server->conn);
+	conn_drop(server);
 	server_free(server, told);
 }
 
@@ -207,7 +226,7 @@ static bool exchange_break(struct h1_server *server, enum close_reason reason)
 		answer(server, reason);
 		return true;
 	}
-	conn_close(server->conn);
+	conn_drop(server);
 	server_free(server, true);
 	return false;
 }
@@ -471,7 +490,7 @@ static bool after_flush(struct h1_server *server)
 	struct h1_request *request = server->request;
 	bool empty = h1_out_empty(&request->out);
 
-	if (request->exchange && request->out.failed)
+	if (request->exchange && request->out.outlet.failed)
 		return exchange_break(server, REASON_MEMORY);
 	if (request->exchange && empty && request->out.ended && request->head_sent)
 		return response_left(server);
@@ -492,11 +511,14 @@ static bool output_flush(struct h1_server *server)
 	int r = CONN_OK;
 
 	for (int i = 0; i < MAX_WRITES && r == CONN_OK; i++) {
-		if (h1_out_empty(&request->out))
+		bool empty = h1_out_empty(&request->out);
+		if (empty && !request->starved)
 			break;
-		uint64_t before = request->out.n_written;
-		r = h1_out_flush(&request->out, server->conn);
-		if (before != request->out.n_written || request->write_at.ns == MONO_NEVER.ns)
+		uint64_t before = request->out.outlet.n_written;
+		if (!empty)
+			r = h1_out_flush(&request->out, server->conn);
+		if (empty || before != request->out.outlet.n_written ||
+		    request->write_at.ns == MONO_NEVER.ns)
 			request->write_at = in_ms(server, server->servers->limits.write_timeout_ms);
 		if (r == CONN_BROKEN) {
 			h1_server_end(server, request->exchange ? REASON_CLIENT_GONE : REASON_DONE,
@@ -508,6 +530,8 @@ static bool output_flush(struct h1_server *server)
 			request->events->on_writable(request->exchange);
 		}
 	}
+	/* It has room and was given nothing: there was no block. */
+	server->scarce |= request->exchange && request->starved && h1_out_empty(&request->out);
 	return after_flush(server);
 }
 
@@ -520,6 +544,8 @@ void h1_server_run(void *arg)
 	if (!body_deliver(server) || !output_flush(server))
 		return;
 	interest_update(server, reads_now(server) || (server->reading && !server->eof));
+	if (server->state == H1_SERVER_HEAD)
+		h1_in_park(&server->request->in);
 	if (server->state == H1_SERVER_CLOSING || server->state == H1_SERVER_EXCHANGE ||
 	    server->state == H1_SERVER_DRAIN)
 		deadline_set(server);
@@ -527,6 +553,18 @@ void h1_server_run(void *arg)
 
 /* ---- the conn calls ---------------------------------------------------------------------------
  */
+
+/* There is no block to read into: who waits for one does so under the deadline that he has. */
+static void read_later(struct h1_server *server)
+{
+	struct h1_request *request = server->request;
+
+	if (server->state == H1_SERVER_HEAD && request->read_at.ns == MONO_NEVER.ns)
+		request->read_at = in_ms(server, server->servers->limits.head_timeout_ms);
+	server->scarce = true;
+	interest_update(server, false);
+	deadline_set(server);
+}
 
 /* Reading has ended, or failed. */
 static void on_input_end(struct h1_server *server, int r)
@@ -539,6 +577,10 @@ static void on_input_end(struct h1_server *server, int r)
 			idle_enter(server);
 		return;
 	}
+	if (r < 0) {
+		read_later(server);
+		return;
+	}
 	server->eof = true;
 	interest_update(server, false);
 	if (r == CONN_EOF && request->exchange && h1_body_ended(&request->in.decoder))
@@ -548,13 +590,9 @@ static void on_input_end(struct h1_server *server, int r)
 		return;
 	}
 	if (request->exchange)
-		exchange_break(server, r < 0 ? REASON_MEMORY : REASON_CLIENT_GONE);
+		exchange_break(server, REASON_CLIENT_GONE);
 	else
-		h1_server_end(server,
-			      r < 0     ? REASON_MEMORY
-			      : partial ? REASON_CLIENT_GONE
-					: REASON_DONE,
-			      true);
+		h1_server_end(server, partial ? REASON_CLIENT_GONE : REASON_DONE, true);
 }
 
 /* New bytes have come. False: the server has ended. */
@@ -606,6 +644,8 @@ static void on_readable(struct conn *conn, void *arg)
 		if (!on_input(server))
 			return;
 	}
+	if (server->state == H1_SERVER_HEAD)
+		h1_in_park(&server->request->in);
 	deadline_set(server);
 }
 
@@ -636,6 +676,14 @@ static void on_deadline(struct conn *conn, void *arg)
 	struct h1_server *server = OBJ_CAST(struct h1_server, arg, H1_SERVER_KIND);
 
 	MUST(server->conn == conn);
+	if (server->scarce) {
+		server->scarce = false;
+		deadline_set(server);
+		interest_update(server, reads_now(server));
+		if (server->request)
+			loop_defer(loop_of(server), &server->request->task);
+		return;
+	}
 	switch ((enum h1_server_state)server->state) {
 	case H1_SERVER_IDLE:
 		h1_server_end(server,

@@ -35,6 +35,7 @@ struct h1_server {
 	bool used;     /* has had a whole head */
 	bool eof;      /* the client has finished sending */
 	bool reading;  /* what conn_want() was told */
+	bool scarce;   /* blocks are: reading, or the exchange's body, waits a moment */
 	bool cut;      /* CLOSING: a response was broken off, there is nothing to linger for */
 	struct h1_servers *servers; /* borrowed */
 	struct conn *conn;          /* owned */

@@ -68,7 +68,7 @@ def test_a_malformed_trailer_breaks_the_response_off(edge):
     edge.origin.answers["/badtrailer"] = says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
                                               b"3\r\nabc\r\n0\r\nX : 1\r\n\r\n")
     out = edge.ask(get(b"/badtrailer"))
-    assert b"abc" in out and b"\r\n0\r\n" not in out
+    assert b" 200 " in out and not out.endswith(b"0\r\n\r\n")
 
 
 # -- interim responses -----------------------------------------------------------------------------
@@ -156,10 +156,17 @@ def test_a_response_that_breaks_off_ends_broken_at_the_client(edge, name):
 
 def test_a_broken_response_to_http_1_0_is_a_reset(edge):
     """Where the end of the connection ends the body, only a reset can say that it is not whole."""
-    edge.origin.answers["/cut10"] = says(CUT["last"])
+    read = threading.Event()
+
+    def cut(seen, peer):
+        peer.sock.sendall(CUT["last"])
+        read.wait(10)
+        raise EOFError
+    edge.origin.answers["/cut10"] = cut
     with edge.client() as client:
         client.sock.sendall(get(b"/cut10", version=b"1.0"))
         client.until(b"hello")
+        read.set()
         assert was_reset(client)
     edge.origin.answers["/whole10"] = says(CUT["last"] + b"0\r\n\r\n")
     with edge.client() as client:
