@@ -17,23 +17,19 @@ static void block_drop(struct outlet *outlet)
 	if (outlet->block)
 		block_unref(outlet->block);
 	outlet->block = NULL;
+	outlet->open = NULL;
+}
+
+void outlet_clear(struct outlet *outlet)
+{
+	chain_clear(&outlet->chain);
+	outlet->open = NULL;
 }
 
 void outlet_fini(struct outlet *outlet)
 {
 	block_drop(outlet);
-	chain_clear(&outlet->chain);
-}
-
-/* Whether the block's next byte would lengthen the last slice. */
-static bool joins(const struct outlet *outlet)
-{
-	const struct chain *chain = &outlet->chain;
-	const struct slice *last =
-		&chain->slices[(chain->first + chain->n + CHAIN_SLICES - 1u) % CHAIN_SLICES];
-
-	return chain->n && outlet->block && last->owner == &outlet->block->owner &&
-	       last->at + last->len == outlet->block->bytes + outlet->block->len;
+	outlet_clear(outlet);
 }
 
 uint8_t *outlet_room(struct outlet *outlet, size_t n)
@@ -43,8 +39,13 @@ uint8_t *outlet_room(struct outlet *outlet, size_t n)
 		block_drop(outlet);
 		outlet->block = slab_take(outlet->slab);
 	}
-	outlet->failed |= !outlet->block || (chain_full(&outlet->chain) && !joins(outlet));
+	outlet->failed |= !outlet->block || (chain_full(&outlet->chain) && !outlet->open);
 	return outlet->failed ? NULL : outlet->block->bytes + outlet->block->len;
+}
+
+static struct slice *last_slice(struct chain *chain)
+{
+	return &chain->slices[(chain->first + chain->n + CHAIN_SLICES - 1u) % CHAIN_SLICES];
 }
 
 void outlet_grew(struct outlet *outlet, size_t n)
@@ -56,10 +57,11 @@ void outlet_grew(struct outlet *outlet, size_t n)
 	MUST(block && n <= BLOCK_BYTES - block->len);
 	block->len += (uint32_t)n;
 	chain_push_block(&outlet->chain, block, block->len - (uint32_t)n, (uint32_t)n);
+	outlet->open = last_slice(&outlet->chain);
 	outlet->n_queued += n;
 }
 
-void outlet_text(struct outlet *outlet, struct span text)
+void outlet_text_slow(struct outlet *outlet, struct span text)
 {
 	while (text.len && !outlet->failed) {
 		uint8_t *at = outlet_room(outlet, 1);
@@ -72,11 +74,22 @@ void outlet_text(struct outlet *outlet, struct span text)
 	}
 }
 
+void outlet_copy(struct outlet *outlet, struct chain *from, size_t n)
+{
+	while (n && !outlet->failed) {
+		struct span part = span_first(chain_front(from), n);
+		outlet_text(outlet, part);
+		chain_drop(from, part.len);
+		n -= part.len;
+	}
+}
+
 void outlet_move(struct outlet *outlet, struct chain *from, size_t n)
 {
 	size_t moved = chain_move(&outlet->chain, from, n);
 
 	MUST(moved == n);
+	outlet->open = NULL;
 	outlet->n_queued += n;
 }
 
@@ -91,6 +104,8 @@ int outlet_flush(struct outlet *outlet, struct conn *conn)
 			return r;
 		outlet->n_written += n;
 		chain_drop(&outlet->chain, n);
+		if (chain_empty(&outlet->chain))
+			outlet->open = NULL;
 	}
 	block_drop(outlet);
 	return CONN_OK;

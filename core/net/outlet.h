@@ -15,6 +15,8 @@ struct outlet {
 	struct slab *slab;   /* borrowed */
 	struct block *block; /* text is composed behind its end; owned reference; NULL: none */
 	struct chain chain;
+	struct slice
+		*open; /* of the chain: ends where the block does, so text lengthens it; or NULL */
 	bool failed;
 	uint64_t n_queued;  /* bytes that were put in */
 	uint64_t n_written; /* bytes that the conn has taken */
@@ -22,12 +24,30 @@ struct outlet {
 
 void outlet_init(struct outlet *outlet, struct slab *slab);
 void outlet_fini(struct outlet *outlet);
+void outlet_clear(struct outlet *outlet); /* what was not written is dropped */
+void outlet_text_slow(struct outlet *outlet, struct span text);
 /* Copies. */
-void outlet_text(struct outlet *outlet, struct span text);
+static inline void outlet_text(struct outlet *outlet, struct span text)
+{
+	struct block *block = outlet->block;
+
+	if (!outlet->open || BLOCK_BYTES - block->len < text.len) {
+		outlet_text_slow(outlet, text);
+	} else if (text.len) {
+		memcpy(block->bytes + block->len, text.at, text.len);
+		block->len += (uint32_t)text.len;
+		outlet->open->len += (uint32_t)text.len;
+		outlet->chain.bytes += text.len;
+		outlet->n_queued += text.len;
+	}
+}
 /* Room for n bytes in a row (at most BLOCK_BYTES), to be written and then said by outlet_grew()
  * before anything else is put in. NULL: failed. */
 uint8_t *outlet_room(struct outlet *outlet, size_t n);
 void outlet_grew(struct outlet *outlet, size_t n);
+/* Copies the first n bytes: cheaper than a slice when they are few. Room for them (and for what is
+ * put around them) was made by outlet_room(). */
+void outlet_copy(struct outlet *outlet, struct chain *from, size_t n);
 /* Moves the first n bytes by reference; the chain has room for their slices. */
 void outlet_move(struct outlet *outlet, struct chain *from, size_t n);
 /* How many slices more the chain holds. */
@@ -43,5 +63,7 @@ static inline size_t outlet_bytes(const struct outlet *outlet)
 {
 	return outlet->chain.bytes;
 }
+/* Copying so much costs less than a reference. */
+enum { OUTLET_COPY_BYTES = 2048 };
 /* Writes until all has left (CONN_OK), or CONN_BLOCKED, or CONN_BROKEN. */
 int outlet_flush(struct outlet *outlet, struct conn *conn);

@@ -374,7 +374,8 @@ static bool output_flush(struct h1_client *client)
 		uint64_t before = client->out.outlet.n_written;
 		if (!empty)
 			r = h1_out_flush(&client->out, client->conn);
-		if (empty || before != client->out.outlet.n_written || client->send_at.ns == MONO_NEVER.ns)
+		if (empty || before != client->out.outlet.n_written ||
+		    client->send_at.ns == MONO_NEVER.ns)
 			client->send_at = in_ms(client, client->setup.limits.send_timeout_ms);
 		if (r == CONN_BROKEN)
 			return writing_over(client);

@@ -14,8 +14,6 @@ enum {
 	MAX_OUT_BYTES = 64 * 1024,
 	/* Slices that bodies never take: for heads and control frames. */
 	SPARE_SLICES = 6,
-	/* Copying that much is cheaper than a slice of its own. */
-	COPY_BYTES = 2048,
 	MAX_STREAM_BYTES = 64 * 1024,
 };
 
@@ -87,27 +85,15 @@ void h2_stream_send_body(struct h2_stream *stream, struct chain *body, bool end)
 	h2_ready_add(stream);
 }
 
+/* Header and bytes in a row. */
 static void copy_put(struct h2_stream *stream, size_t n, bool last)
 {
 	struct outlet *out = &stream->session->out;
-	const struct h2_header header = { .length = (uint32_t)n,
-					  .type = H2_DATA,
-					  .flags = last ? H2_FLAG_END_STREAM : 0,
-					  .stream_id = stream->id };
-	uint8_t *at = outlet_room(out, H2_HEADER_BYTES + n);
 
-	if (!at)
+	if (!outlet_room(out, H2_HEADER_BYTES + n))
 		return;
-	h2_header_put(at, &header);
-	at += H2_HEADER_BYTES;
-	for (size_t left = n; left;) {
-		struct span part = span_first(chain_front(&stream->out), left);
-		memcpy(at, part.at, part.len);
-		at += part.len;
-		left -= part.len;
-		chain_drop(&stream->out, part.len);
-	}
-	outlet_grew(out, H2_HEADER_BYTES + n);
+	h2_put_data_header(out, stream->id, n, last);
+	outlet_copy(out, &stream->out, n);
 }
 
 /* The bytes of the first slices for which the outlet has room. */
@@ -132,11 +118,11 @@ static void frame_send(struct h2_stream *stream)
 	size_t n = MIN(MIN(stream->out.bytes, (size_t)(window > 0 ? window : 0)),
 		       (size_t)H2_FRAME_MAX_BYTES);
 
-	if (n > COPY_BYTES)
+	if (n > OUTLET_COPY_BYTES)
 		n = MIN(n, piece_bytes(stream));
 	bool rest = n == stream->out.bytes && stream->out_closing;
 	bool last = rest && !stream->out_trailers;
-	if (n > COPY_BYTES) {
+	if (n > OUTLET_COPY_BYTES) {
 		h2_put_data_header(&session->out, stream->id, n, last);
 		outlet_move(&session->out, &stream->out, n);
 	} else if (n || last) {

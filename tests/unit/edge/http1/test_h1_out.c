@@ -44,7 +44,7 @@ static void text_that_follows_text_is_one_slice(void **state)
 	h1_out_text(&out, SPAN_LIT("a: "));
 	h1_out_number(&out, 0);
 	h1_out_number(&out, UINT64_MAX);
-	assert_int_equal(out.chain.n, 1);
+	assert_int_equal(out.outlet.chain.n, 1);
 	expect("a: 018446744073709551615");
 	assert_int_equal(slab_n_out(wire.slab), 0);
 }
@@ -80,7 +80,7 @@ static void length_must_be_kept(void **state)
 	out.length_left = 3;
 	wire_push(wire.slab, &body, "abcd");
 	assert_int_equal(h1_out_body(&out, &body, true), -EMSGSIZE);
-	assert_true(out.failed);
+	assert_true(out.outlet.failed);
 
 	chain_clear(&body);
 	h1_out_init(&out, wire.slab);
@@ -107,9 +107,9 @@ static void full_output_leaves_the_rest_with_its_giver(void **state)
 	wire_push_zeros(wire.slab, &body, 12 * (size_t)BLOCK_BYTES);
 	while (!out.ended) {
 		assert_int_equal(h1_out_body(&out, &body, true), 0);
-		assert_true(out.chain.bytes <= H1_OUT_MAX_BYTES + BLOCK_BYTES);
+		assert_true(out.outlet.chain.bytes <= H1_OUT_MAX_BYTES + BLOCK_BYTES);
 		assert_true(out.ended || !h1_out_has_room(&out));
-		sent += out.chain.bytes;
+		sent += out.outlet.chain.bytes;
 		while (h1_out_flush(&out, wire.conn) == CONN_BLOCKED)
 			wire_look(&wire);
 		rounds++;
@@ -120,12 +120,22 @@ static void full_output_leaves_the_rest_with_its_giver(void **state)
 	assert_true(wire_has(&wire, "\r\n0\r\n\r\n"));
 }
 
+static void short_message_is_one_slice(void **state)
+{
+	(void)state;
+	out.framing = HTTP_BODY_STREAM;
+	wire_push(wire.slab, &body, "a");
+	assert_int_equal(h1_out_body(&out, &body, true), 0);
+	assert_int_equal(out.outlet.chain.n, 1);
+	expect("1\r\na\r\n0\r\n\r\n");
+}
+
 static void many_small_slices_do_not_overrun_the_chain(void **state)
 {
 	(void)state;
 	out.framing = HTTP_BODY_STREAM;
 	for (int i = 0; i < 20; i++) {
-		wire_push(wire.slab, &body, "a");
+		wire_push_zeros(wire.slab, &body, OUTLET_COPY_BYTES + 1);
 		assert_int_equal(h1_out_body(&out, &body, i == 19), 0);
 		if (!chain_empty(&body))
 			break;
@@ -142,10 +152,10 @@ static void failure_sticks(void **state)
 
 	(void)state;
 	assert_int_equal(slab_new(0, &none), 0);
-	out.slab = none;
+	out.outlet.slab = none;
 	h1_out_text(&out, SPAN_LIT("a"));
 	assert_int_equal(h1_out_check(&out), -ENOMEM);
-	out.slab = wire.slab;
+	out.outlet.slab = wire.slab;
 	h1_out_text(&out, SPAN_LIT("b"));
 	assert_int_equal(h1_out_check(&out), -ENOMEM);
 	assert_true(h1_out_empty(&out));
@@ -162,6 +172,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(body_of_none_is_dropped, setup, teardown),
 		cmocka_unit_test_setup_teardown(full_output_leaves_the_rest_with_its_giver, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(short_message_is_one_slice, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_small_slices_do_not_overrun_the_chain, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(failure_sticks, setup, teardown),

@@ -33,12 +33,12 @@ static int teardown(void **state)
 
 static void expect(const char *text)
 {
-	struct span front = chain_front(&out.chain);
+	struct span front = chain_front(&out.outlet.chain);
 
 	assert_int_equal(h1_out_check(&out), 0);
 	if (!span_eq(front, span_str(text)))
 		fail_msg("\"%.*s\" is not \"%s\"", SPAN_FMT(front), text);
-	chain_clear(&out.chain);
+	outlet_clear(&out.outlet);
 }
 
 static void request_is_written_fresh(void **state)
