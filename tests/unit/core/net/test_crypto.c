@@ -44,6 +44,24 @@ static void sha256_gives_the_digest_of_fips_180(void **state)
 	assert_hex(hash, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
+static void sha1_and_base64_give_what_rfc_6455_says(void **state)
+{
+	uint8_t hash[CRYPTO_SHA1_BYTES];
+	char text[CRYPTO_BASE64_BYTES(CRYPTO_SHA1_BYTES)];
+
+	(void)state;
+	assert_int_equal(crypto_sha1(SPAN_LIT("dGhlIHNhbXBsZSBub25jZQ=="
+					      "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"),
+				     hash),
+			 0);
+	crypto_base64(span_of(hash, sizeof(hash)), text);
+	assert_string_equal(text, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+	crypto_base64(SPAN_LIT("fo"), text);
+	assert_string_equal(text, "Zm8=");
+	crypto_base64(SPAN_NONE, text);
+	assert_string_equal(text, "");
+}
+
 static void hkdf_gives_the_keys_of_rfc_5869(void **state)
 {
 	uint8_t secret[22], salt[13], info[10], key[42];
@@ -208,6 +226,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sha256_gives_the_digest_of_fips_180),
+		cmocka_unit_test(sha1_and_base64_give_what_rfc_6455_says),
 		cmocka_unit_test(hkdf_gives_the_keys_of_rfc_5869),
 		cmocka_unit_test(signature_is_that_of_rfc_8032_and_verifies),
 		cmocka_unit_test(empty_text_can_be_signed_with_a_fresh_key),

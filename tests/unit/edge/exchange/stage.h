@@ -20,6 +20,8 @@ struct stage_client {
 	unsigned status, interim_status;
 	bool ended;
 	enum close_reason abort_reason;
+	unsigned n_trailers;          /* fields of them */
+	const struct http_head *head; /* while the exchange lives */
 	char body[STAGE_BODY_BYTES];
 	size_t body_len;
 	size_t room; /* of the responder, in bytes */
@@ -32,7 +34,10 @@ struct stage_origin {
 	unsigned n_begun, n_cancelled, n_wants;
 	bool open; /* the requester lives */
 	bool ended;
-	char via[64];
+	char via[64], upgrade[64];
+	enum http_body framing;
+	uint64_t length;
+	unsigned n_trailers;
 	size_t body_len;
 };
 
@@ -80,6 +85,7 @@ static int stage_send_head(struct responder *responder, const struct http_head *
 
 	client->n_heads++;
 	client->status = head->status;
+	client->head = head;
 	client->ended = end;
 	return 0;
 }
@@ -98,6 +104,11 @@ static int stage_send_body(struct responder *responder, struct chain *body, bool
 	}
 	client->ended = end && chain_empty(body);
 	return 0;
+}
+
+static void stage_set_trailers(struct responder *responder, const struct http_head *trailers)
+{
+	CONTAINER_OF(responder, struct stage_client, responder)->n_trailers = trailers->n_fields;
 }
 
 static void stage_client_want_body(struct responder *responder)
@@ -124,6 +135,7 @@ static const struct responder_ops stage_responder_ops = {
 	.send_interim = stage_send_interim,
 	.send_head = stage_send_head,
 	.send_body = stage_send_body,
+	.set_trailers = stage_set_trailers,
 	.want_body = stage_client_want_body,
 	.abort = stage_abort,
 	.conn = stage_client_conn,
@@ -137,6 +149,9 @@ static int stage_request_head(struct requester *requester, const struct http_hea
 	const struct http_field *via = http_head_find(head, HTTP_NAME_VIA);
 
 	origin->ended = end;
+	origin->framing = head->body;
+	origin->length = head->body_length;
+	snprintf(origin->upgrade, sizeof(origin->upgrade), "%.*s", SPAN_FMT(head->upgrade));
 	if (via)
 		snprintf(origin->via, sizeof(origin->via), "%.*s", SPAN_FMT(via->value));
 	return 0;
@@ -150,6 +165,11 @@ static int stage_request_body(struct requester *requester, struct chain *body, b
 	chain_clear(body);
 	origin->ended = end;
 	return 0;
+}
+
+static void stage_request_trailers(struct requester *requester, const struct http_head *trailers)
+{
+	CONTAINER_OF(requester, struct stage_origin, requester)->n_trailers = trailers->n_fields;
 }
 
 static void stage_origin_want_body(struct requester *requester)
@@ -170,6 +190,7 @@ static void stage_cancel(struct requester *requester)
 static const struct requester_ops stage_requester_ops = {
 	.send_head = stage_request_head,
 	.send_body = stage_request_body,
+	.set_trailers = stage_request_trailers,
 	.want_body = stage_origin_want_body,
 	.cancel = stage_cancel,
 };
@@ -201,6 +222,20 @@ static inline struct http_head *stage_answer(struct stage *stage, unsigned statu
 	head->version_minor = 1;
 	setup->events->on_head(setup->fetch, head, end);
 	return head;
+}
+
+static inline void stage_answer_tunnel(struct stage *stage)
+{
+	struct requester_setup *setup = &stage->origin.setup;
+	struct http_head *head = ARENA_NEW(setup->arena, struct http_head);
+
+	assert_non_null(head);
+	assert_int_equal(http_head_init(head, setup->arena), 0);
+	head->status = 101;
+	head->version_major = 1;
+	head->version_minor = 1;
+	head->body = HTTP_BODY_TUNNEL;
+	setup->events->on_head(setup->fetch, head, false);
 }
 
 static inline void stage_answer_body(struct stage *stage, struct chain *body, bool end)
@@ -310,7 +345,8 @@ static inline void stage_open_world(struct stage *stage)
 						.services = stage->services,
 						.forward = &stage->forward,
 						.pools = &stage->pool,
-						.n_pools = 1 };
+						.n_pools = 1,
+						.tunnel_idle_ms = 60000 };
 	stage->env = (struct exchange_env){ .loop = stage->loop,
 					    .slab = stage->slab,
 					    .metrics = stage->metrics,

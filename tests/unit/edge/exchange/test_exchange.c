@@ -160,6 +160,208 @@ static void body_that_comes_after_our_own_answer_is_dropped(void **state)
 	stage_close(&stage);
 }
 
+static void say(struct stage *stage, const char *text, bool end)
+{
+	struct chain body = { .n = 0 };
+
+	chain_push(&body, (struct slice){ (const uint8_t *)text, (uint32_t)strlen(text), NULL });
+	stage->events->on_body(stage->exchange, &body, end);
+	assert_true(chain_empty(&body));
+}
+
+static void held_body_asks_an_origin_when_it_is_whole(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage);
+	stage.routes[0].proxy.buffer_request_bytes = 10;
+	stage.head.method = HTTP_METHOD_POST;
+	stage.head.body = HTTP_BODY_STREAM;
+	stage_begin(&stage);
+	EDGE_LOOP_UNTIL(stage.loop, stage.client.n_wants == 1);
+	say(&stage, "abc", false);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(loop_turn(stage.loop, 1), 0);
+	assert_int_equal(metric_read("meridian_edge_origin_connects_total", NULL), 0);
+	say(&stage, "def", true);
+	EDGE_LOOP_UNTIL(stage.loop, stage.origin.ended);
+	assert_int_equal(stage.origin.body_len, 6);
+	assert_int_equal(stage.origin.framing, HTTP_BODY_LENGTH);
+	assert_int_equal(stage.origin.length, 6);
+	stage_answer(&stage, 204, true);
+	stage_done(&stage);
+	stage_sent(&stage);
+	stage_close(&stage);
+}
+
+static void held_body_that_is_too_large_gets_413(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage);
+	stage.routes[0].proxy.buffer_request_bytes = 5;
+	stage.head.body = HTTP_BODY_STREAM;
+	stage_begin(&stage);
+	EDGE_LOOP_UNTIL(stage.loop, stage.client.n_wants == 1);
+	say(&stage, "abcdef", false);
+	EDGE_LOOP_UNTIL(stage.loop, stage.client.ended);
+	assert_int_equal(stage.client.status, 413);
+	stage_sent(&stage);
+	assert_int_equal(stage.origin.n_begun, 0);
+	stage_close(&stage);
+}
+
+static void body_over_the_limit_of_its_route_gets_413(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage);
+	stage.service.max_body_bytes = 100;
+	stage.routes[0].max_body_bytes = 5;
+	stage.head.body = HTTP_BODY_LENGTH;
+	stage.head.has_length = true;
+	stage.head.body_length = 6;
+	stage_begin(&stage);
+	EDGE_LOOP_UNTIL(stage.loop, stage.client.ended);
+	assert_int_equal(stage.client.status, 413);
+	assert_int_equal(stage.client.n_wants, 0);
+	stage_sent(&stage);
+	/* By chunks it is found out on the way. */
+	stage.client.ended = false;
+	stage.head.body = HTTP_BODY_STREAM;
+	stage.head.has_length = false;
+	stage_begin(&stage);
+	EDGE_LOOP_UNTIL(stage.loop, stage.client.n_wants == 1);
+	say(&stage, "abcde", false);
+	assert_int_equal(stage.origin.body_len, 5);
+	say(&stage, "f", false);
+	EDGE_LOOP_UNTIL(stage.loop, stage.client.ended);
+	assert_int_equal(stage.client.status, 413);
+	assert_int_equal(stage.origin.body_len, 5);
+	assert_false(stage.origin.ended);
+	stage_sent(&stage);
+	assert_int_equal(stage_ended("client_body_large"), 2);
+	stage_close(&stage);
+}
+
+static void trailers_go_both_ways(void **state)
+{
+	struct http_head trailers;
+	struct stage stage;
+	struct chain body = { .n = 0 };
+
+	(void)state;
+	stage_open(&stage);
+	stage.head.body = HTTP_BODY_STREAM;
+	assert_int_equal(http_head_init(&trailers, &stage.arena), 0);
+	assert_int_equal(http_head_add_other(&trailers, SPAN_LIT("a"), SPAN_LIT("b")), 0);
+	stage_begin(&stage);
+	EDGE_LOOP_UNTIL(stage.loop, stage.client.n_wants == 1);
+	stage.events->on_trailers(stage.exchange, &trailers);
+	assert_int_equal(stage.origin.n_trailers, 1);
+	say(&stage, "x", true);
+	stage_answer(&stage, 200, false);
+	stage.origin.setup.events->on_trailers(stage.origin.setup.fetch, &trailers);
+	assert_int_equal(stage.client.n_trailers, 1);
+	stage_answer_body(&stage, &body, true);
+	stage_done(&stage);
+	stage_sent(&stage);
+	stage_close(&stage);
+}
+
+/* The origin agrees to another protocol. */
+static void open_tunnel(struct stage *stage)
+{
+	stage_open(stage);
+	stage->routes[0].proxy.upgrade_set = true;
+	stage->routes[0].proxy.n_upgrade = 1;
+	static const char *names[] = { "chat" };
+	stage->routes[0].proxy.upgrade = names;
+	stage->head.upgrade = SPAN_LIT("chat");
+	stage_begin(stage);
+	EDGE_LOOP_UNTIL(stage->loop, stage->origin.n_begun == 1);
+	assert_string_equal(stage->origin.upgrade, "chat");
+}
+
+static void tunnel_carries_bytes_both_ways(void **state)
+{
+	struct stage stage;
+	struct chain body = { .n = 0 };
+
+	(void)state;
+	open_tunnel(&stage);
+	stage_answer_tunnel(&stage);
+	assert_int_equal(stage.client.status, 101);
+	assert_int_equal(stage.client.n_wants, 1);
+	assert_int_equal(stage.origin.n_wants, 1);
+	assert_int_equal(metric_read("meridian_edge_tunnels_open", NULL), 1);
+	say(&stage, "abc", false);
+	assert_int_equal(stage.origin.body_len, 3);
+	chain_push(&body, (struct slice){ (const uint8_t *)"de", 2, NULL });
+	stage_answer_body(&stage, &body, false);
+	assert_memory_equal(stage.client.body, "de", 2);
+	say(&stage, "", true);
+	assert_true(stage.origin.ended);
+	stage_answer_body(&stage, &body, true);
+	stage_done(&stage);
+	stage_sent(&stage);
+	assert_int_equal(metric_read("meridian_edge_tunnels_open", NULL), 0);
+	assert_int_equal(metric_read("meridian_edge_request_body_bytes_total", NULL), 3);
+	stage_close(&stage);
+}
+
+static void tunnel_that_idles_is_aborted(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	open_tunnel(&stage);
+	stage.world.tunnel_idle_ms = 1;
+	stage_answer_tunnel(&stage);
+	EDGE_LOOP_UNTIL(stage.loop, stage.client.n_aborts == 1);
+	assert_int_equal(stage.client.abort_reason, REASON_TUNNEL_IDLE);
+	assert_int_equal(metric_read("meridian_edge_tunnels_open", NULL), 0);
+	stage_close(&stage);
+}
+
+static void extended_connect_that_may_not_pass_is_refused(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage);
+	stage.head.version_major = 2;
+	stage.head.upgrade = SPAN_LIT("chat");
+	stage_begin(&stage);
+	EDGE_LOOP_UNTIL(stage.loop, stage.client.ended);
+	assert_int_equal(stage.client.status, 501);
+	stage_sent(&stage);
+	stage_close(&stage);
+}
+
+static void refusal_to_grpc_is_trailers_alone(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage);
+	stage.head.host = SPAN_LIT("other.example");
+	assert_int_equal(
+		http_head_add(&stage.head, HTTP_NAME_CONTENT_TYPE, SPAN_LIT("application/grpc")),
+		0);
+	stage_begin(&stage);
+	EDGE_LOOP_UNTIL(stage.loop, stage.client.ended);
+	assert_int_equal(stage.client.status, 200);
+	assert_int_equal(stage.client.body_len, 0);
+	assert_false(stage.client.head->has_length);
+	stage_sent(&stage);
+	assert_int_equal(stage_ended("no_service"), 1);
+	stage_close(&stage);
+}
+
 static void exchange_that_takes_too_long_gets_504(void **state)
 {
 	struct stage stage;
@@ -203,6 +405,14 @@ int main(void)
 		cmocka_unit_test(client_that_goes_takes_its_fetch_along),
 		cmocka_unit_test(request_body_is_counted_and_handed_on),
 		cmocka_unit_test(body_that_comes_after_our_own_answer_is_dropped),
+		cmocka_unit_test(held_body_asks_an_origin_when_it_is_whole),
+		cmocka_unit_test(held_body_that_is_too_large_gets_413),
+		cmocka_unit_test(body_over_the_limit_of_its_route_gets_413),
+		cmocka_unit_test(trailers_go_both_ways),
+		cmocka_unit_test(tunnel_carries_bytes_both_ways),
+		cmocka_unit_test(tunnel_that_idles_is_aborted),
+		cmocka_unit_test(extended_connect_that_may_not_pass_is_refused),
+		cmocka_unit_test(refusal_to_grpc_is_trailers_alone),
 		cmocka_unit_test(exchange_that_takes_too_long_gets_504),
 		cmocka_unit_test(ended_exchanges_serve_again),
 	};

@@ -568,6 +568,95 @@ static void trailers_come_before_the_end_and_go_behind_a_chunked_body(void **sta
 	assert_int_equal(fetch->n_kept, 1);
 }
 
+static void ask_upgrade(struct fetch *fetch)
+{
+	struct http_head head;
+
+	assert_int_equal(http_head_init(&head, &fetch->arena), 0);
+	head.method = HTTP_METHOD_GET;
+	head.target = SPAN_LIT("/x");
+	head.authority = SPAN_LIT("o.test");
+	head.upgrade = SPAN_LIT("chat");
+	assert_int_equal(fetch->requester->ops->send_head(fetch->requester, &head, true), 0);
+	WIRE_EXPECT(&fetch->wire, "Upgrade: chat\r\nConnection: Upgrade\r\n\r\n");
+}
+
+#define AGREED "HTTP/1.1 101 OK\r\nConnection: upgrade\r\nUpgrade: Chat\r\n\r\n"
+
+static void tunnel_carries_bytes_until_both_sides_have_ended(void **state)
+{
+	struct fetch *fetch = *state;
+	struct chain body = { 0 };
+
+	begin(fetch, false);
+	ask_upgrade(fetch);
+	wire_say(&fetch->wire, AGREED "first");
+	EDGE_LOOP_UNTIL(fetch->wire.loop, fetch->n_body == 5);
+	assert_int_equal(fetch->status, 101);
+	assert_int_equal(fetch->head->body, HTTP_BODY_TUNNEL);
+	wire_push(fetch->wire.slab, &body, "there");
+	assert_int_equal(fetch->requester->ops->send_body(fetch->requester, &body, false), 0);
+	WIRE_EXPECT(&fetch->wire, "there");
+	shutdown(fetch->wire.fd, SHUT_WR);
+	EDGE_LOOP_UNTIL(fetch->wire.loop, fetch->body_end);
+	assert_int_equal(fetch->n_done, 0);
+	wire_push(fetch->wire.slab, &body, "last");
+	assert_int_equal(fetch->requester->ops->send_body(fetch->requester, &body, true), 0);
+	WIRE_EXPECT(&fetch->wire, "last");
+	WIRE_EXPECT_END(&fetch->wire);
+	assert_int_equal(fetch->n_done, 1);
+	assert_int_equal(fetch->n_kept, 0);
+}
+
+static void tunnel_that_we_end_first_is_read_on(void **state)
+{
+	struct fetch *fetch = *state;
+	struct chain body = { 0 };
+
+	begin(fetch, false);
+	ask_upgrade(fetch);
+	wire_say(&fetch->wire, AGREED);
+	EDGE_LOOP_UNTIL(fetch->wire.loop, fetch->status == 101);
+	assert_int_equal(fetch->requester->ops->send_body(fetch->requester, &body, true), 0);
+	WIRE_EXPECT_END(&fetch->wire);
+	wire_say(&fetch->wire, "still");
+	EDGE_LOOP_UNTIL(fetch->wire.loop, fetch->n_body == 5);
+	wire_hang_up(&fetch->wire);
+	EDGE_LOOP_UNTIL(fetch->wire.loop, fetch->n_done == 1);
+}
+
+static void another_protocol_than_was_asked_for_is_malformed(void **state)
+{
+	struct fetch *fetch = *state;
+
+	begin(fetch, false);
+	ask_upgrade(fetch);
+	wire_say(&fetch->wire, "HTTP/1.1 101 OK\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n");
+	EDGE_LOOP_UNTIL(fetch->wire.loop, fetch->n_failed == 1);
+	assert_int_equal(fetch->reason, REASON_ORIGIN_MALFORMED);
+}
+
+static void answer_is_read_though_the_request_cannot_be_written(void **state)
+{
+	struct fetch *fetch = *state;
+	struct chain body = { 0 };
+
+	begin(fetch, false);
+	ask(fetch, HTTP_METHOD_POST, HTTP_BODY_LENGTH, 1000000);
+	WIRE_EXPECT(&fetch->wire, "Content-Length: 1000000\r\n\r\n");
+	wire_say(&fetch->wire, "HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno");
+	wire_hang_up(&fetch->wire);
+	/* The write is what is tried first. */
+	wire_push_zeros(fetch->wire.slab, &body, BLOCK_BYTES);
+	assert_int_equal(fetch->requester->ops->send_body(fetch->requester, &body, false), 0);
+	EDGE_LOOP_UNTIL(fetch->wire.loop, fetch->n_done + fetch->n_failed);
+	assert_int_equal(fetch->n_done, 1);
+	assert_int_equal(fetch->status, 413);
+	assert_memory_equal(fetch->body, "no", 2);
+	assert_int_equal(fetch->n_kept, 0);
+	chain_clear(&body);
+}
+
 static void fetch_may_cancel_at_the_trailers(void **state)
 {
 	struct fetch *fetch = *state;
@@ -587,6 +676,10 @@ int main(void)
 		FETCH_TEST(response_of_a_length_keeps_the_connection),
 		FETCH_TEST(trailers_come_before_the_end_and_go_behind_a_chunked_body),
 		FETCH_TEST(fetch_may_cancel_at_the_trailers),
+		FETCH_TEST(tunnel_carries_bytes_until_both_sides_have_ended),
+		FETCH_TEST(tunnel_that_we_end_first_is_read_on),
+		FETCH_TEST(another_protocol_than_was_asked_for_is_malformed),
+		FETCH_TEST(answer_is_read_though_the_request_cannot_be_written),
 		FETCH_TEST(responses_end_as_their_framing_says),
 		FETCH_TEST(broken_responses_fail),
 		FETCH_TEST(kept_connection_that_was_closed_is_untouched),

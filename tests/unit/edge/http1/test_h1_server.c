@@ -532,6 +532,117 @@ static void exchange_without_memory_is_a_500(void **state)
 	WIRE_EXPECT_END(&play->wire);
 }
 
+static void answer_101(struct play *play)
+{
+	struct http_head head = play_head(play, 101, HTTP_BODY_TUNNEL, 0);
+
+	head.upgrade = SPAN_LIT("chat");
+	assert_int_equal(play->responder->ops->send_head(play->responder, &head, false), 0);
+}
+
+#define UPGRADE "GET /1 HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\n"
+
+static void tunnel_begins_with_what_came_behind_the_head(void **state)
+{
+	struct play *play = *state;
+	struct chain body = { 0 };
+
+	wire_say(&play->wire, UPGRADE "GET /no HTTP/1.1\r\n\r\n");
+	PLAY_BEGUN(play, 1);
+	wire_idle(&play->wire);
+	answer_101(play);
+	play->responder->ops->want_body(play->responder);
+	WIRE_EXPECT(&play->wire, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: chat\r\n"
+				 "Connection: Upgrade\r\n\r\n");
+	EDGE_LOOP_UNTIL(play->wire.loop, play->n_body == 20);
+	wire_say(&play->wire, "more");
+	EDGE_LOOP_UNTIL(play->wire.loop, play->n_body == 24);
+	wire_push(play->wire.slab, &body, "back");
+	assert_int_equal(play->responder->ops->send_body(play->responder, &body, false), 0);
+	WIRE_EXPECT(&play->wire, "\r\n\r\nback");
+	assert_int_equal(play->n_begun, 1);
+	/* Our end first: a FIN, and the other direction goes on. */
+	assert_int_equal(play->responder->ops->send_body(play->responder, &body, true), 0);
+	WIRE_EXPECT_END(&play->wire);
+	assert_int_equal(play->n_sent, 0);
+	wire_say(&play->wire, "!");
+	EDGE_LOOP_UNTIL(play->wire.loop, play->n_body == 25);
+	shutdown(play->wire.fd, SHUT_WR);
+	EDGE_LOOP_UNTIL(play->wire.loop, play->n_sent == 1);
+	assert_true(play->body_ended);
+	assert_int_equal(play->n_closed, 1);
+}
+
+static void tunnel_lives_on_after_the_client_has_ended_its_side(void **state)
+{
+	struct play *play = *state;
+	struct chain body = { 0 };
+
+	wire_say(&play->wire, UPGRADE);
+	PLAY_BEGUN(play, 1);
+	answer_101(play);
+	play->responder->ops->want_body(play->responder);
+	WIRE_EXPECT(&play->wire, "\r\n\r\n");
+	wire_say(&play->wire, "bye");
+	shutdown(play->wire.fd, SHUT_WR);
+	EDGE_LOOP_UNTIL(play->wire.loop, play->body_ended);
+	assert_int_equal(play->n_sent, 0);
+	wire_push(play->wire.slab, &body, "last");
+	assert_int_equal(play->responder->ops->send_body(play->responder, &body, true), 0);
+	WIRE_EXPECT(&play->wire, "last");
+	WIRE_EXPECT_END(&play->wire);
+	EDGE_LOOP_UNTIL(play->wire.loop, play->n_sent == 1);
+}
+
+static void half_closed_client_gets_all_its_answers(void **state)
+{
+	struct play *play = *state;
+
+	play->answer = "x";
+	wire_say(&play->wire, GET GET GET);
+	shutdown(play->wire.fd, SHUT_WR);
+	WIRE_EXPECT_END(&play->wire);
+	assert_int_equal(play->n_sent, 3);
+	assert_true(wire_has(&play->wire, "Connection: close\r\n\r\nx"));
+}
+
+static void head_that_is_not_whole_holds_no_block(void **state)
+{
+	struct play *play = *state;
+
+	play->answer = "x";
+	wire_say(&play->wire, "GET /1 HT");
+	wire_idle(&play->wire);
+	assert_int_equal(slab_n_out(play->wire.slab), 0);
+	wire_say(&play->wire, "TP/1.1\r\nHost: ");
+	wire_idle(&play->wire);
+	assert_int_equal(slab_n_out(play->wire.slab), 0);
+	wire_say(&play->wire, "a\r\n\r\n");
+	WIRE_EXPECT(&play->wire, "\r\n\r\nx");
+	wire_say(&play->wire, "GET /2");
+	wire_idle(&play->wire);
+	wire_hang_up(&play->wire);
+	EDGE_LOOP_UNTIL(play->wire.loop, play->n_closed == 1);
+}
+
+static void connection_waits_while_there_are_no_blocks(void **state)
+{
+	struct play *play = *state;
+	struct block *blocks[1024];
+	size_t n = 0;
+
+	play->answer = "x";
+	while (n < 1024 && (blocks[n] = slab_take(play->wire.slab)))
+		n++;
+	wire_say(&play->wire, GET);
+	for (int i = 0; i < 50; i++)
+		wire_turn(&play->wire);
+	assert_int_equal(play->n_begun + play->n_closed, 0);
+	while (n)
+		block_unref(blocks[--n]);
+	WIRE_EXPECT(&play->wire, "\r\n\r\nx");
+}
+
 static void http_1_0_is_closed_unless_it_asks_to_live_on(void **state)
 {
 	struct play *play = *state;
@@ -586,6 +697,11 @@ int main(void)
 		PLAY_TEST(waiting_for_the_exchange_has_no_deadline),
 		PLAY_TEST(nothing_more_comes_after_the_client_has_gone),
 		PLAY_TEST(exchange_without_memory_is_a_500),
+		PLAY_TEST(tunnel_begins_with_what_came_behind_the_head),
+		PLAY_TEST(tunnel_lives_on_after_the_client_has_ended_its_side),
+		PLAY_TEST(half_closed_client_gets_all_its_answers),
+		PLAY_TEST(head_that_is_not_whole_holds_no_block),
+		PLAY_TEST(connection_waits_while_there_are_no_blocks),
 		PLAY_TEST(http_1_0_is_closed_unless_it_asks_to_live_on),
 		cmocka_unit_test(states_follow_as_drawn),
 	};
