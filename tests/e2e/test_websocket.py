@@ -4,7 +4,9 @@ import asyncio
 import base64
 import hashlib
 import os
+import signal
 import socket
+import ssl
 import threading
 
 import pytest
@@ -103,6 +105,20 @@ def test_a_websocket_client_talks_through_the_edge(edge, echo):
     assert " 101 " in line, line
     seen = edge.origin.requests("/ws")[-1]
     assert seen.header("Upgrade") == "websocket" and seen.header("Connection") == "Upgrade"
+
+
+def test_a_websocket_client_talks_over_tls(edge, echo):
+    edge.origin.answers["/wss"] = echo.splice
+    host, port = edge.cluster.https("eu-west-1").rsplit(":", 1)
+
+    async def talk():
+        context = ssl.create_default_context(cafile=str(edge.cluster.authority.ca))
+        async with websockets.connect(f"wss://{WWW}/wss", host=host, port=int(port), ssl=context,
+                                      server_hostname=WWW) as ws:
+            for size in (0, 1, 70_000):
+                await ws.send(b"x" * size)
+                assert await ws.recv() == b"x" * size
+    asyncio.run(talk())
 
 
 def handshake(path: bytes, *lines: bytes, upgrade: bytes = b"websocket") -> bytes:
@@ -251,7 +267,6 @@ def test_a_drain_lets_tunnels_be_until_its_end(edge):
             peer.sock.sendall(data)
         raise EOFError
     edge.origin.answers["/drain"] = answer
-    import signal
     with edge.client() as client:
         client.sock.sendall(handshake(b"/drain"))
         client.until(b"\r\n\r\n")
