@@ -30,7 +30,8 @@ static struct span section_copy(const struct block *block, struct arena *arena)
 	if (!at)
 		return SPAN_NONE;
 	memcpy(at, block->bytes, block->len);
-	memcpy(at + block->len, "\r\n", 2);
+	at[block->len] = '\r';
+	at[block->len + 1] = '\n';
 	return span_of(at, block->len + 2u);
 }
 
