@@ -295,14 +295,14 @@ static void fail(struct conn *conn, const char *reason)
 	conn->events->on_failed(conn, conn->arg);
 }
 
+/* What the loop watches for stays until the owner has said what it wants: mostly the same. */
 static void open_now(struct conn *conn)
 {
 	conn->state = STATE_OPEN;
-	if (interest_update(conn) < 0) {
+	if (has_left(conn) && interest_update(conn) < 0)
 		fail(conn, "out of memory");
-		return;
-	}
-	conn->events->on_open(conn, conn->arg);
+	else
+		conn->events->on_open(conn, conn->arg);
 }
 
 static void shake_hands(struct conn *conn)
@@ -351,6 +351,13 @@ static void connect_done(struct conn *conn)
 /* ---- the loop calls ---------------------------------------------------------------------------
  */
 
+/* It woke us for what its owner does not want: left over from how it was opened. */
+static void unwanted(struct conn *conn)
+{
+	if (interest_update(conn) < 0)
+		conn->reason = "out of memory";
+}
+
 static void on_io_readable(void *arg)
 {
 	struct conn *conn = OBJ_CAST(struct conn, arg, CONN_KIND);
@@ -364,6 +371,8 @@ static void on_io_readable(void *arg)
 	case STATE_OPEN:
 		if (conn->want_read)
 			conn->events->on_readable(conn, conn->arg);
+		else
+			unwanted(conn);
 		return;
 	case STATE_LINGERING:
 		linger_drop(conn);
@@ -413,6 +422,8 @@ static void on_io_writable(void *arg)
 		conn->events->on_writable(conn, conn->arg);
 	else if (conn->want_read && conn_reason(conn)[0])
 		conn->events->on_readable(conn, conn->arg);
+	else
+		unwanted(conn);
 }
 
 static void on_task(void *arg)
@@ -513,9 +524,10 @@ int conn_readv(struct conn *conn, const struct iovec *iov, int n_iov, size_t *re
 	return read_outcome(conn, readv(conn->fd, iov, n_iov), ret_n);
 }
 
-static int writev_tls(struct conn *conn, const struct iovec *iov, int n_iov, size_t *ret_n)
+static int writev_tls(struct conn *conn, const struct iovec *iov, int n_iov, bool last,
+		      size_t *ret_n)
 {
-	int r = tls_pipe_writev(conn->pipe, iov, n_iov, ret_n);
+	int r = tls_pipe_writev(conn->pipe, iov, n_iov, last, ret_n);
 
 	if (has_left(conn) && interest_update(conn) < 0) {
 		conn->reason = "out of memory";
@@ -525,30 +537,47 @@ static int writev_tls(struct conn *conn, const struct iovec *iov, int n_iov, siz
 	return r;
 }
 
-int conn_writev(struct conn *conn, const struct iovec *iov, int n_iov, size_t *ret_n)
+static int writev_plain(struct conn *conn, const struct iovec *iov, int n_iov, bool last,
+			size_t *ret_n)
 {
-	MUST(conn->kind == CONN_KIND && conn->state == STATE_OPEN && n_iov > 0);
-	*ret_n = 0;
-	if (conn->reason)
-		return CONN_BROKEN;
-	if (conn->pipe)
-		return writev_tls(conn, iov, n_iov, ret_n);
 	union {
 		const struct iovec *in;
 		struct iovec *out; /* sendmsg() only reads it */
 	} pieces = { .in = iov };
 	struct msghdr message = { .msg_iov = pieces.out, .msg_iovlen = (size_t)n_iov };
+	int flags = MSG_NOSIGNAL | (last ? MSG_MORE : 0);
 	/* One piece is sent without a header that the kernel has to copy and check. */
-	ssize_t n = n_iov == 1 ? send(conn->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
-			       : sendmsg(conn->fd, &message, MSG_NOSIGNAL);
+	ssize_t n = n_iov == 1 ? send(conn->fd, iov->iov_base, iov->iov_len, flags)
+			       : sendmsg(conn->fd, &message, flags);
+
 	if (n > 0) {
 		*ret_n = (size_t)n;
 		return CONN_OK;
 	}
 	if (n == 0 || errno == EAGAIN || errno == EINTR)
 		return CONN_BLOCKED;
-	conn->write_failed = true;
 	return broken(conn, errno);
+}
+
+static int write_pieces(struct conn *conn, const struct iovec *iov, int n_iov, bool last,
+			size_t *ret_n)
+{
+	MUST(conn->kind == CONN_KIND && conn->state == STATE_OPEN && n_iov > 0);
+	*ret_n = 0;
+	if (conn->reason)
+		return CONN_BROKEN;
+	return conn->pipe ? writev_tls(conn, iov, n_iov, last, ret_n)
+			  : writev_plain(conn, iov, n_iov, last, ret_n);
+}
+
+int conn_writev(struct conn *conn, const struct iovec *iov, int n_iov, size_t *ret_n)
+{
+	return write_pieces(conn, iov, n_iov, false, ret_n);
+}
+
+int conn_writev_last(struct conn *conn, const struct iovec *iov, int n_iov, size_t *ret_n)
+{
+	return write_pieces(conn, iov, n_iov, true, ret_n);
 }
 
 void conn_finish(struct conn *conn)

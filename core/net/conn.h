@@ -67,6 +67,9 @@ int conn_read(struct conn *conn, uint8_t *at, size_t len, size_t *ret_n);
 int conn_readv(struct conn *conn, const struct iovec *iov, int n_iov, size_t *ret_n);
 /* After CONN_BROKEN on a plain conn what had come before can still be read. */
 int conn_writev(struct conn *conn, const struct iovec *iov, int n_iov, size_t *ret_n);
+/* The same for the last bytes of all: conn_finish() or a close follows in this turn, and leaves
+ * with them. */
+int conn_writev_last(struct conn *conn, const struct iovec *iov, int n_iov, size_t *ret_n);
 /* After all is written: FIN, and close_notify before it. Reading goes on. */
 void conn_finish(struct conn *conn);
 /* What is of interest from now on; on_readable also runs for bytes that TLS has decrypted. */

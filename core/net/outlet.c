@@ -93,13 +93,15 @@ void outlet_move(struct outlet *outlet, struct chain *from, size_t n)
 	outlet->n_queued += n;
 }
 
-int outlet_flush(struct outlet *outlet, struct conn *conn)
+typedef int (*write_fn)(struct conn *conn, const struct iovec *iov, int n_iov, size_t *ret_n);
+
+static int flush(struct outlet *outlet, struct conn *conn, write_fn write)
 {
 	struct iovec iov[CHAIN_SLICES];
 	size_t n;
 
 	while (!chain_empty(&outlet->chain)) {
-		int r = conn_writev(conn, iov, chain_iov(&outlet->chain, iov, CHAIN_SLICES), &n);
+		int r = write(conn, iov, chain_iov(&outlet->chain, iov, CHAIN_SLICES), &n);
 		if (r != CONN_OK)
 			return r;
 		outlet->n_written += n;
@@ -109,4 +111,14 @@ int outlet_flush(struct outlet *outlet, struct conn *conn)
 	}
 	block_drop(outlet);
 	return CONN_OK;
+}
+
+int outlet_flush(struct outlet *outlet, struct conn *conn)
+{
+	return flush(outlet, conn, conn_writev);
+}
+
+int outlet_flush_last(struct outlet *outlet, struct conn *conn)
+{
+	return flush(outlet, conn, conn_writev_last);
 }

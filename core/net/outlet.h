@@ -67,3 +67,5 @@ static inline size_t outlet_bytes(const struct outlet *outlet)
 enum { OUTLET_COPY_BYTES = 2048 };
 /* Writes until all has left (CONN_OK), or CONN_BLOCKED, or CONN_BROKEN. */
 int outlet_flush(struct outlet *outlet, struct conn *conn);
+/* The same for the last bytes of a conn that is closed then: conn_writev_last(). */
+int outlet_flush_last(struct outlet *outlet, struct conn *conn);

@@ -107,22 +107,48 @@ int tls_pipe_flush(struct tls_pipe *pipe)
 	return r;
 }
 
-/* Sends what this call has gathered, behind what was left before. */
+/* Sends what this call has gathered, behind what was left or held before. */
 static int scratch_send(struct tls_pipe *pipe)
 {
 	size_t n = 0, len = scratch.sealed_len;
-	int r = CONN_OK;
 
 	scratch.sealed_len = 0;
 	if (len == 0)
 		return CONN_OK;
-	if (tls_pipe_has_left(pipe))
-		r = CONN_BLOCKED;
-	else
+	pipe->held = false;
+	int r = tls_pipe_flush(pipe);
+	if (r == CONN_OK)
 		r = socket_send(pipe, scratch.sealed, len, &n);
 	if (r == CONN_BLOCKED && !left_keep(pipe, scratch.sealed + n, len - n))
 		return broken(pipe, "no memory for what waits to be sent");
 	return r;
+}
+
+/* What this call has gathered waits for the next one. */
+static int scratch_hold(struct tls_pipe *pipe)
+{
+	size_t len = scratch.sealed_len;
+
+	if (len == 0 || tls_pipe_has_left(pipe))
+		return scratch_send(pipe);
+	scratch.sealed_len = 0;
+	if (!left_keep(pipe, scratch.sealed, len))
+		return broken(pipe, "no memory for what waits to be sent");
+	pipe->held = true;
+	return CONN_OK;
+}
+
+/* What was held goes before what this call gathers. */
+static void held_take(struct tls_pipe *pipe)
+{
+	if (!pipe->held)
+		return;
+	MUST(scratch.sealed_len == 0 && pipe->left_at == 0 &&
+	     pipe->left_len <= sizeof(scratch.sealed));
+	memcpy(scratch.sealed, pipe->left, pipe->left_len);
+	scratch.sealed_len = pipe->left_len;
+	pipe->held = false;
+	left_forget(pipe);
 }
 
 /* ---- our BIO ----------------------------------------------------------------------------------
@@ -261,7 +287,10 @@ int tls_pipe_handshake(struct tls_pipe *pipe)
 	errors_forget();
 	int result = SSL_do_handshake(pipe->ssl);
 	int r = result == 1 ? CONN_OK : outcome_of(pipe, result);
-	if (scratch_send(pipe) == CONN_BROKEN)
+	/* A server of TLS 1.3 ends its handshake with tickets, for which nobody waits. */
+	bool tickets = r == CONN_OK && SSL_is_server(pipe->ssl) &&
+		       SSL_version(pipe->ssl) == TLS1_3_VERSION;
+	if ((tickets ? scratch_hold(pipe) : scratch_send(pipe)) == CONN_BROKEN)
 		return CONN_BROKEN;
 	return r == CONN_EOF ? broken(pipe, "closed during the handshake") : r;
 }
@@ -331,7 +360,8 @@ static struct span pieces_next(const struct pieces *from)
 }
 
 /* No resumed write is ever outstanding: our BIO takes everything. */
-int tls_pipe_writev(struct tls_pipe *pipe, const struct iovec *iov, int n_iov, size_t *ret_n)
+int tls_pipe_writev(struct tls_pipe *pipe, const struct iovec *iov, int n_iov, bool last,
+		    size_t *ret_n)
 {
 	struct pieces pieces = { iov, n_iov, 0 };
 	size_t n = 0, got;
@@ -342,6 +372,7 @@ int tls_pipe_writev(struct tls_pipe *pipe, const struct iovec *iov, int n_iov, s
 	int r = tls_pipe_flush(pipe);
 	if (r != CONN_OK)
 		return r;
+	held_take(pipe);
 	errors_forget();
 	pieces_drop(&pieces, 0);
 	for (int i = 0; i < GATHERED_RECORDS && pieces.n_iov; i++) {
@@ -354,7 +385,8 @@ int tls_pipe_writev(struct tls_pipe *pipe, const struct iovec *iov, int n_iov, s
 		n += got;
 		pieces_drop(&pieces, got);
 	}
-	if (scratch_send(pipe) == CONN_BROKEN || r == CONN_BROKEN)
+	bool held = last && pieces.n_iov == 0;
+	if ((held ? scratch_hold(pipe) : scratch_send(pipe)) == CONN_BROKEN || r == CONN_BROKEN)
 		return CONN_BROKEN;
 	*ret_n = n;
 	return n ? CONN_OK : CONN_BLOCKED;
@@ -364,6 +396,7 @@ void tls_pipe_finish(struct tls_pipe *pipe)
 {
 	if (!pipe->ssl || pipe->ended == CONN_BROKEN || !SSL_is_init_finished(pipe->ssl))
 		return;
+	held_take(pipe);
 	errors_forget();
 	if (SSL_shutdown(pipe->ssl) < 0)
 		errors_forget();

@@ -22,6 +22,7 @@ struct tls_pipe {
 	/* Sealed bytes that the socket did not take: owned, [left_at, left_len). */
 	uint8_t *left;
 	size_t left_at, left_len, left_cap;
+	bool held; /* `left` is no backlog: it leaves with what is written or said next */
 };
 
 /* `pipe` is zeroed memory. Errors: -ENOMEM. */
@@ -32,8 +33,10 @@ void tls_pipe_fini(struct tls_pipe *pipe);
 /* CONN_OK: done. CONN_BLOCKED: again when the socket is readable. CONN_BROKEN. */
 int tls_pipe_handshake(struct tls_pipe *pipe);
 int tls_pipe_read(struct tls_pipe *pipe, uint8_t *at, size_t len, size_t *ret_n);
-/* What it takes may partly wait in `left`: as long as some does, nothing more is taken. */
-int tls_pipe_writev(struct tls_pipe *pipe, const struct iovec *iov, int n_iov, size_t *ret_n);
+/* What it takes may partly wait in `left`: as long as some does, nothing more is taken. `last`:
+ * tls_pipe_finish() follows, and its close_notify leaves with the bytes. */
+int tls_pipe_writev(struct tls_pipe *pipe, const struct iovec *iov, int n_iov, bool last,
+		    size_t *ret_n);
 /* Sends what is left. CONN_OK: nothing is; CONN_BLOCKED: again when writable. */
 int tls_pipe_flush(struct tls_pipe *pipe);
 /* Says close_notify; then flush. */
@@ -51,5 +54,5 @@ static inline void tls_pipe_woken(struct tls_pipe *pipe)
 bool tls_pipe_pending(const struct tls_pipe *pipe);
 static inline bool tls_pipe_has_left(const struct tls_pipe *pipe)
 {
-	return pipe->left_at < pipe->left_len;
+	return pipe->left_at < pipe->left_len && !pipe->held;
 }

@@ -373,7 +373,7 @@ static bool output_flush(struct h1_client *client)
 			break;
 		uint64_t before = client->out.outlet.n_written;
 		if (!empty)
-			r = h1_out_flush(&client->out, client->conn);
+			r = h1_out_flush(&client->out, client->conn, false);
 		if (empty || before != client->out.outlet.n_written ||
 		    client->send_at.ns == MONO_NEVER.ns)
 			client->send_at = in_ms(client, client->setup.limits.send_timeout_ms);

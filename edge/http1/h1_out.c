@@ -145,7 +145,8 @@ int h1_out_body(struct h1_out *out, struct chain *body, bool end)
 	return r < 0 ? err_pass(r) : 0;
 }
 
-int h1_out_flush(struct h1_out *out, struct conn *conn)
+int h1_out_flush(struct h1_out *out, struct conn *conn, bool last)
 {
-	return outlet_flush(&out->outlet, conn);
+	return last && out->ended ? outlet_flush_last(&out->outlet, conn)
+				  : outlet_flush(&out->outlet, conn);
 }

@@ -37,8 +37,9 @@ int h1_out_check(const struct h1_out *out);
  * was said. */
 int h1_out_body(struct h1_out *out, struct chain *body, bool end);
 bool h1_out_has_room(const struct h1_out *out);
-/* Writes until all has left (CONN_OK), or CONN_BLOCKED, or CONN_BROKEN. */
-int h1_out_flush(struct h1_out *out, struct conn *conn);
+/* Writes until all has left (CONN_OK), or CONN_BLOCKED, or CONN_BROKEN. `last`: if the message is
+ * whole, the conn is closed when it has left. */
+int h1_out_flush(struct h1_out *out, struct conn *conn, bool last);
 static inline bool h1_out_empty(const struct h1_out *out)
 {
 	return outlet_empty(&out->outlet);

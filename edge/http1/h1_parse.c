@@ -55,13 +55,14 @@ static int controls_read(struct h1_scan *scan, struct span input, size_t n,
 {
 	size_t from = scan->at, line = scan->line;
 	uint64_t mask = http_controls(input.at + from, n);
+	bool is_near = size_check(scan, from + n + 1, limits) != H1_PARSED; /* the limit is */
 
 	for (; mask; mask &= mask - 1) {
 		size_t at = from + (unsigned)__builtin_ctzll(mask);
 		if (at < line)
 			continue; /* the LF of the line before */
 		size_t end = at + (input.at[at] == '\r' ? 2 : 1);
-		int r = size_check(scan, end, limits);
+		int r = is_near ? size_check(scan, end, limits) : H1_PARSED;
 		if (r != H1_PARSED)
 			return r;
 		if (!is_line_end(input, at))

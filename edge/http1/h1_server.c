@@ -252,6 +252,7 @@ static void exchange_begin(struct h1_server *server, const struct h1_parsed *par
 	state_set(server, H1_SERVER_EXCHANGE);
 	server->used = true;
 	request->keep = parsed->keep_alive;
+	request->is_final = !parsed->keep_alive;
 	request->continue_due = request->head.expects_continue;
 	h1_body_init(&request->in.decoder, request->head.body, request->head.body_length);
 	void *exchange = maker->begin(maker->arg, &request->responder, &request->head,
@@ -456,6 +457,10 @@ static bool exchange_finish(struct h1_server *server)
 	h1_in_drop_body(&request->in);
 	bool over = h1_body_ended(&request->in.decoder);
 	bool droppable = h1_body_left(&request->in.decoder) <= MAX_DROP_BYTES && !server->eof;
+	if (request->is_final && over && h1_in_left(&request->in).len == 0) {
+		h1_server_end(server, REASON_DONE, true); /* nothing comes that could be lost */
+		return false;
+	}
 	if (!request->keep || (!over && !droppable)) {
 		close_lingering(server);
 		return false;
@@ -504,6 +509,17 @@ static bool after_flush(struct h1_server *server)
 	return true;
 }
 
+/* Once the message under way has left, the conn is closed. */
+static bool is_last(const struct h1_server *server)
+{
+	const struct h1_request *request = server->request;
+
+	if (server->state == H1_SERVER_CLOSING)
+		return !server->cut;
+	return request->exchange && request->head_sent && !request->keep &&
+	       request->out.framing != HTTP_BODY_TUNNEL;
+}
+
 /* Writes, and lets the exchange fill up what became free. False: the server has ended. */
 static bool output_flush(struct h1_server *server)
 {
@@ -516,7 +532,7 @@ static bool output_flush(struct h1_server *server)
 			break;
 		uint64_t before = request->out.outlet.n_written;
 		if (!empty)
-			r = h1_out_flush(&request->out, server->conn);
+			r = h1_out_flush(&request->out, server->conn, is_last(server));
 		if (empty || before != request->out.outlet.n_written ||
 		    request->write_at.ns == MONO_NEVER.ns)
 			request->write_at = in_ms(server, server->servers->limits.write_timeout_ms);

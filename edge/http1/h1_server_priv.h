@@ -59,6 +59,7 @@ struct h1_request {
 	const struct request_events *events;
 	void *exchange; /* NULL: none, or no more */
 	bool keep;      /* the connection serves on afterwards */
+	bool is_final;  /* the client has said that it sends no other */
 	bool head_sent;
 	bool tunnel;   /* what follows the heads, both ways, is no HTTP */
 	bool finished; /* TUNNEL: the client was told that no more comes */

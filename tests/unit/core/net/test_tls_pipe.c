@@ -78,9 +78,30 @@ static void shake_hands(struct bench *bench)
 	}
 	assert_int_equal(client_done, 1);
 	assert_int_equal(pipe_done, CONN_OK);
-	/* Takes in the ticket. */
 	char byte;
 	assert_int_equal(SSL_read(bench->ssl, &byte, 1), -1);
+}
+
+static void say(struct bench *bench, const char *text, bool last)
+{
+	union {
+		const char *in;
+		char *out; /* it is only read */
+	} words = { .in = text };
+	const struct iovec iov = { .iov_base = words.out, .iov_len = strlen(text) };
+	size_t n;
+
+	assert_int_equal(tls_pipe_writev(&bench->pipe, &iov, 1, last, &n), CONN_OK);
+	assert_int_equal(n, strlen(text));
+}
+
+/* With the first bytes the client gets its ticket. */
+static void greet(struct bench *bench)
+{
+	char byte;
+
+	say(bench, "!", false);
+	assert_int_equal(SSL_read(bench->ssl, &byte, 1), 1);
 }
 
 static int waiting_bytes(int fd)
@@ -89,6 +110,32 @@ static int waiting_bytes(int fd)
 
 	assert_int_equal(ioctl(fd, FIONREAD, &n), 0);
 	return n;
+}
+
+static void ticket_waits_for_the_first_bytes(void **state)
+{
+	struct bench *bench = *state;
+
+	shake_hands(bench);
+	assert_int_equal(waiting_bytes(bench->fds[1]), 0);
+	assert_false(tls_pipe_has_left(&bench->pipe));
+	greet(bench);
+	assert_true(SSL_SESSION_is_resumable(SSL_get_session(bench->ssl)));
+}
+
+static void last_bytes_leave_with_close_notify(void **state)
+{
+	struct bench *bench = *state;
+	char text[8];
+
+	shake_hands(bench);
+	greet(bench);
+	say(bench, "bye", true);
+	assert_int_equal(waiting_bytes(bench->fds[1]), 0);
+	tls_pipe_finish(&bench->pipe);
+	assert_int_equal(SSL_read(bench->ssl, text, sizeof(text)), 3);
+	assert_int_equal(SSL_read(bench->ssl, text, sizeof(text)), 0);
+	assert_int_equal(SSL_get_shutdown(bench->ssl), SSL_RECEIVED_SHUTDOWN);
 }
 
 static void small_pieces_travel_in_one_record(void **state)
@@ -100,9 +147,10 @@ static void small_pieces_travel_in_one_record(void **state)
 	size_t n;
 
 	shake_hands(bench);
+	greet(bench);
 	for (size_t i = 0; i < ARRAY_LEN(iov); i++)
 		iov[i] = (struct iovec){ .iov_base = piece, .iov_len = 10 };
-	assert_int_equal(tls_pipe_writev(&bench->pipe, iov, ARRAY_LEN(iov), &n), CONN_OK);
+	assert_int_equal(tls_pipe_writev(&bench->pipe, iov, ARRAY_LEN(iov), false, &n), CONN_OK);
 	assert_int_equal(n, 500);
 	assert_in_range(waiting_bytes(bench->fds[1]), 500, 530);
 	assert_int_equal(SSL_read(bench->ssl, in, sizeof(in)), 500);
@@ -122,7 +170,7 @@ static size_t pour(struct bench *bench, uint8_t *bytes, size_t len, size_t from)
 		size_t second = done + iov[0].iov_len, third = MIN(len, second + 20000);
 		iov[2] = (struct iovec){ bytes + second, third - second };
 		iov[3] = (struct iovec){ bytes + third, MIN(len - third, 50000) };
-		r = tls_pipe_writev(&bench->pipe, iov, 4, &n);
+		r = tls_pipe_writev(&bench->pipe, iov, 4, false, &n);
 		assert_true(r == CONN_BLOCKED ? n == 0 : n > 0);
 		done += n;
 	}
@@ -217,7 +265,7 @@ static void close_notify_after_bytes_is_told_at_the_next_read(void **state)
 	assert_int_equal(tls_pipe_read(&bench->pipe, in, sizeof(in), &n), CONN_EOF);
 	assert_false(tls_pipe_pending(&bench->pipe));
 	struct iovec iov = { .iov_base = (char[]){ "still" }, .iov_len = 5 };
-	assert_int_equal(tls_pipe_writev(&bench->pipe, &iov, 1, &n), CONN_OK);
+	assert_int_equal(tls_pipe_writev(&bench->pipe, &iov, 1, false, &n), CONN_OK);
 }
 
 static void end_without_close_notify_is_a_truncation(void **state)
@@ -269,6 +317,8 @@ int main(void)
 {
 #define BENCH_TEST(name) cmocka_unit_test_setup_teardown(name, bench_open, bench_close)
 	const struct CMUnitTest tests[] = {
+		BENCH_TEST(ticket_waits_for_the_first_bytes),
+		BENCH_TEST(last_bytes_leave_with_close_notify),
 		BENCH_TEST(small_pieces_travel_in_one_record),
 		BENCH_TEST(long_body_arrives_whole_through_a_full_socket),
 		BENCH_TEST(what_is_decrypted_but_unread_is_pending),

@@ -32,7 +32,7 @@ static int teardown(void **state)
 
 static void expect(const char *text)
 {
-	assert_int_equal(h1_out_flush(&out, wire.conn), CONN_OK);
+	assert_int_equal(h1_out_flush(&out, wire.conn, false), CONN_OK);
 	wire_look(&wire);
 	assert_string_equal(wire.got, text);
 	wire_forget(&wire);
@@ -110,7 +110,7 @@ static void full_output_leaves_the_rest_with_its_giver(void **state)
 		assert_true(out.outlet.chain.bytes <= H1_OUT_MAX_BYTES + BLOCK_BYTES);
 		assert_true(out.ended || !h1_out_has_room(&out));
 		sent += out.outlet.chain.bytes;
-		while (h1_out_flush(&out, wire.conn) == CONN_BLOCKED)
+		while (h1_out_flush(&out, wire.conn, false) == CONN_BLOCKED)
 			wire_look(&wire);
 		rounds++;
 	}
@@ -141,7 +141,7 @@ static void many_small_slices_do_not_overrun_the_chain(void **state)
 			break;
 	}
 	assert_false(chain_empty(&body));
-	assert_int_equal(h1_out_flush(&out, wire.conn), CONN_OK);
+	assert_int_equal(h1_out_flush(&out, wire.conn, false), CONN_OK);
 	assert_int_equal(h1_out_body(&out, &body, true), 0);
 	assert_true(out.ended);
 }
