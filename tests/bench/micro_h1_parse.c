@@ -75,7 +75,7 @@ static void measure(const char *name, struct span input, bool response)
 	struct arena arena;
 	int64_t best_ns = INT64_MAX;
 
-	arena_init(&arena, 64 * 1024);
+	arena_init(&arena, 65536);
 	for (int round = 0; round < ROUNDS; round++) {
 		int64_t from_ns = mono_read().ns;
 		for (int i = 0; i < HEADS; i++)
