@@ -11,7 +11,7 @@
 #include "edge/http1/h1_body.h"
 
 #include "core/obj.h"
-#include "edge/http1/h1_char.h"
+#include "edge/http/http_char.h"
 
 /* clang-format off */
 #define H1_BODY_STATES(X) \
@@ -91,7 +91,8 @@ static enum h1_body_state on_extension(struct h1_body *body, uint8_t byte)
 {
 	if (byte == '\r')
 		return STATE_SIZE_LF;
-	if (!h1_char_is(byte, H1_VALUE) || body->extension_bytes++ == H1_MAX_EXTENSION_BYTES ||
+	if (!http_char_is(byte, HTTP_CHAR_VALUE) ||
+	    body->extension_bytes++ == H1_MAX_EXTENSION_BYTES ||
 	    body->extensions_bytes++ == H1_MAX_EXTENSIONS_BYTES)
 		return STATE_MALFORMED;
 	return STATE_EXTENSION;
@@ -115,15 +116,15 @@ static enum h1_body_state on_trailer(struct h1_body *body, uint8_t byte)
 	case STATE_TRAILER:
 		if (byte == '\r')
 			return STATE_LAST_LF;
-		return h1_char_is(byte, H1_TOKEN) ? STATE_TRAILER_NAME : STATE_MALFORMED;
+		return http_char_is(byte, HTTP_CHAR_TOKEN) ? STATE_TRAILER_NAME : STATE_MALFORMED;
 	case STATE_TRAILER_NAME:
 		if (byte == ':')
 			return STATE_TRAILER_VALUE;
-		return h1_char_is(byte, H1_TOKEN) ? STATE_TRAILER_NAME : STATE_MALFORMED;
+		return http_char_is(byte, HTTP_CHAR_TOKEN) ? STATE_TRAILER_NAME : STATE_MALFORMED;
 	case STATE_TRAILER_VALUE:
 		if (byte == '\r')
 			return STATE_TRAILER_LF;
-		return h1_char_is(byte, H1_VALUE) ? STATE_TRAILER_VALUE : STATE_MALFORMED;
+		return http_char_is(byte, HTTP_CHAR_VALUE) ? STATE_TRAILER_VALUE : STATE_MALFORMED;
 	default:
 		return byte == '\n' ? STATE_TRAILER : STATE_MALFORMED;
 	}

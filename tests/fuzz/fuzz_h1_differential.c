@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fuzz_h1_differential: the same head to us and to http-parser. Where the two do not say the same,
- * a row of the tables below must say why, by what is seen in the text itself, with the clause and
- * who is right; any other difference fails. The first byte of an input chooses: bit 0 a response,
- * bit 1 to HEAD.
+ * a row of h1_differences.h must say why; any other difference fails. The first byte of an input
+ * chooses: bit 0 a response, bit 1 to HEAD.
  */
 #include <stdio.h>
 #include <stdlib.h>

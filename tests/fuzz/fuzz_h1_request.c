@@ -58,7 +58,7 @@ static void check(struct span text, const struct http_head *head, struct arena *
 	MUST(n_lengths + n_codings <= 1);
 	MUST((head->body == HTTP_BODY_STREAM) == (n_codings == 1));
 	MUST(fuzz_count(text, SPAN_LIT("host")) <= 1);
-	MUST(h1_all(head->target, H1_TARGET));
+	MUST(http_all(head->target, HTTP_CHAR_TARGET));
 	MUST(http_all(head->host, HTTP_CHAR_VALUE) && span_find(head->host, ' ') == head->host.len);
 	int r = h1_parse_request(rewrite(head, again_text), head->scheme, &wide, arena, &again,
 				 &parsed);

@@ -18,7 +18,7 @@ static void parse(struct span text, enum http_method method)
 	if (r == H1_PARSED) {
 		fuzz_head_check(&head);
 		MUST(head.status >= 100 && head.status <= 599);
-		MUST(h1_all(head.reason, H1_VALUE));
+		MUST(http_all(head.reason, HTTP_CHAR_VALUE));
 		if (method == HTTP_METHOD_HEAD || !http_status_has_body(head.status))
 			MUST(head.body == HTTP_BODY_NONE);
 		if (head.body == HTTP_BODY_UNTIL_CLOSE)

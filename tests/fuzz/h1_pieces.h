@@ -6,7 +6,7 @@
 #pragma once
 
 #include "core/must.h"
-#include "edge/http1/h1_char.h"
+#include "edge/http/http_char.h"
 #include "edge/http1/h1_parse.h"
 
 static const struct h1_limits fuzz_limits = { 256, 1024, 16 };
@@ -33,7 +33,7 @@ static inline void fuzz_head_check(const struct http_head *head)
 	MUST(head->n_fields <= fuzz_limits.max_fields);
 	for (size_t i = 0; i < head->n_fields; i++) {
 		const struct http_field *field = &head->fields[i];
-		MUST(h1_is_token(field->name) && h1_all(field->value, H1_VALUE));
+		MUST(http_is_token(field->name) && http_all(field->value, HTTP_CHAR_VALUE));
 		MUST(span_trim(field->value).len == field->value.len);
 		MUST(field->id != HTTP_NAME_HOST && field->id != HTTP_NAME_CONNECTION &&
 		     field->id != HTTP_NAME_CONTENT_LENGTH &&
