@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!text.len)
 		return 0;
-	arena_init(&arena, 64 * 1024);
+	arena_init(&arena, 65536);
 	int r = h1_parse_request(text, SPAN_LIT("http"), &fuzz_limits, &arena, &head, &parsed);
 	MUST(r >= 0);
 	if (r == H1_PARSED)

@@ -12,7 +12,7 @@ static void parse(struct span text, enum http_method method)
 	struct h1_parsed parsed;
 	struct arena arena;
 
-	arena_init(&arena, 64 * 1024);
+	arena_init(&arena, 65536);
 	int r = h1_parse_response(text, method, &fuzz_limits, &arena, &head, &parsed);
 	MUST(r == H1_PARSED || r == H1_MALFORMED || r == H1_HEAD_LARGE);
 	if (r == H1_PARSED) {
