@@ -9,6 +9,8 @@ import socket
 import ssl
 import threading
 
+import h2.connection
+import h2.events
 import pytest
 import websockets
 
@@ -258,6 +260,40 @@ def test_a_slow_reader_holds_the_other_side_back(edge):
         client.until(b"\r\n\r\n")
         assert stop.wait(20)
         assert sent[0] < 32 << 20, "the origin was read for a client that reads nothing"
+
+
+def test_an_extended_connect_of_http_2_becomes_a_handshake_of_http_1_1(edge):
+    """RFC 8441: HTTP/2 has no key; the origin gets one, and the client hears nothing of it."""
+    got = {}
+
+    def answer(seen, peer):
+        got["seen"] = seen
+        key = seen.header("Sec-WebSocket-Key").encode()
+        peer.sock.sendall(switch(accept=accept_for(key)))
+        peer.sock.sendall(b"you said " + peer.exactly(5))
+        raise EOFError
+    edge.origin.answers["/h2ws"] = answer
+    connection = h2.connection.H2Connection()
+    connection.initiate_connection()
+    with edge.client() as client:
+        client.sock.sendall(connection.data_to_send())
+        events, data = [], b""
+        connection.send_headers(1, [
+            (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":path", "/h2ws"),
+            (":authority", WWW), ("sec-websocket-version", "13")])
+        connection.send_data(1, b"hello")
+        client.sock.sendall(connection.data_to_send())
+        while not any(isinstance(event, h2.events.StreamEnded) for event in events):
+            piece = client.sock.recv(65536)
+            assert piece, events
+            new = connection.receive_data(piece)
+            events += new
+            data += b"".join(event.data for event in new if isinstance(event, h2.events.DataReceived))
+            client.sock.sendall(connection.data_to_send())
+    head = next(dict(event.headers) for event in events if isinstance(event, h2.events.ResponseReceived))
+    assert head[b":status"] == b"200" and b"sec-websocket-accept" not in head and b"upgrade" not in head
+    assert data == b"you said hello"
+    assert got["seen"].line == "GET /h2ws HTTP/1.1" and got["seen"].header("Upgrade") == "websocket"
 
 
 def test_a_drain_lets_tunnels_be_until_its_end(edge):
