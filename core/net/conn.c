@@ -556,6 +556,7 @@ static int writev_plain(struct conn *conn, const struct iovec *iov, int n_iov, b
 	}
 	if (n == 0 || errno == EAGAIN || errno == EINTR)
 		return CONN_BLOCKED;
+	conn->write_failed = true;
 	return broken(conn, errno);
 }
 

@@ -200,9 +200,28 @@ static void shared_owner_and_static_bytes_travel_too(void **state)
 
 #define SLAB_TEST(test) cmocka_unit_test_setup_teardown(test, make_slab, free_slab)
 
+static void last_eighth_of_a_slab_is_scarce(void **state)
+{
+	struct block *blocks[16];
+	struct slab *slab;
+
+	(void)state;
+	assert_int_equal(slab_new(16, &slab), 0);
+	for (size_t i = 0; i < 16; i++) {
+		assert_int_equal(slab_is_scarce(slab), i >= 14);
+		blocks[i] = slab_take(slab);
+		assert_non_null(blocks[i]);
+	}
+	for (size_t i = 0; i < 16; i++)
+		block_unref(blocks[i]);
+	assert_false(slab_is_scarce(slab));
+	slab_free(slab);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(last_eighth_of_a_slab_is_scarce),
 		cmocka_unit_test(slab_has_a_limit_and_reuses_blocks),
 		SLAB_TEST(chain_keeps_its_blocks_alive),
 		SLAB_TEST(adjacent_bytes_of_one_block_become_one_slice),

@@ -411,6 +411,39 @@ static void reset_breaks_a_conn_with_a_reason(void **state)
 	assert_int_equal(conn_writev(bench->server.conn, &iov, 1, &n), CONN_BROKEN);
 }
 
+static void reset_of_ours_is_no_good_end_for_the_other_side(void **state)
+{
+	struct bench *bench = *state;
+
+	both_open(bench, false);
+	conn_reset(TAKE(bench->server.conn));
+	LOOP_UNTIL(bench->loop, bench->client.outcome == CONN_BROKEN);
+	assert_string_equal(bench->client.reason, "reset");
+	conn_reset(NULL);
+}
+
+static void what_came_before_a_failed_write_can_still_be_read(void **state)
+{
+	struct bench *bench = *state;
+	struct iovec iov = { .iov_base = (char[]){ "x" }, .iov_len = 1 };
+	uint8_t bytes[16];
+	int r = CONN_OK;
+	size_t n;
+
+	both_open(bench, false);
+	conn_want(bench->client.conn, false, false);
+	say(bench->server.conn, "answer");
+	say(bench->client.conn, "never read"); /* so that the close is a reset */
+	conn_want(bench->server.conn, false, false);
+	assert_int_equal(loop_turn(bench->loop, 1), 0);
+	conn_close(TAKE(bench->server.conn));
+	LOOP_UNTIL(bench->loop, r == CONN_BROKEN || (r = conn_writev(bench->client.conn, &iov, 1,
+								     &n)) == CONN_BROKEN);
+	assert_int_equal(conn_read(bench->client.conn, bytes, sizeof(bytes), &n), CONN_OK);
+	assert_memory_equal(bytes, "answer", 6);
+	assert_int_not_equal(conn_read(bench->client.conn, bytes, sizeof(bytes), &n), CONN_OK);
+}
+
 static void owner_may_close_from_inside_a_callback(void **state)
 {
 	struct bench *bench = *state;
@@ -543,6 +576,8 @@ int main(void)
 		BENCH_TEST(finished_tls_conn_still_reads),
 		BENCH_TEST(vectors_are_filled_in_order),
 		BENCH_TEST(reset_breaks_a_conn_with_a_reason),
+		BENCH_TEST(reset_of_ours_is_no_good_end_for_the_other_side),
+		BENCH_TEST(what_came_before_a_failed_write_can_still_be_read),
 		BENCH_TEST(owner_may_close_from_inside_a_callback),
 		BENCH_TEST(deadline_comes_once_and_can_be_pushed_out),
 		BENCH_TEST(lingering_plain_close_saves_the_last_answer),
