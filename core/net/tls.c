@@ -12,9 +12,10 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include <ctype.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/uio.h>
 
 #include "core/cursor.h"
 #include "core/error.h"
@@ -22,35 +23,16 @@
 #include "core/net/tls_priv.h"
 #include "core/obj.h"
 
-#define TLS_KIND OBJ_KIND('t', 'l', 's', 'c')
-
-enum { TLS_ERROR_TEXT = 256, TLS_NAME_MAX = 255, TLS_CACHED_SESSIONS = 4096 };
-
-struct tls_context {
-	uint32_t kind;
-	SSL_CTX *ctx; /* holds us, not the other way round */
-	bool is_server;
-	tls_sni_fn sni;
-	void *sni_arg;
-	size_t alpn_len;
-	uint8_t alpn[];
-};
-
-/* Mozilla's intermediate list, version 5.7: forward secrecy and AEAD alone. */
-static const char intermediate_ciphers[] =
-	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
-	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
-	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
-	"DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:DHE-RSA-CHACHA20-POLY1305";
-
 static void context_on_free(void *parent, void *pointer, CRYPTO_EX_DATA *ad, int index, long argl,
 			    void *argp)
 {
 	struct tls_context *tls = pointer;
 
 	(void)parent, (void)ad, (void)index, (void)argl, (void)argp;
-	if (tls)
-		OBJ_FREE(tls);
+	if (!tls)
+		return;
+	tls_tickets_unref(tls->tickets);
+	OBJ_FREE(tls);
 }
 
 static int context_index;
@@ -84,27 +66,26 @@ const char *tls_failure_text(const SSL *ssl)
 	return text ? text : "TLS failed";
 }
 
-/* Sets reterr to "FILE: why" and returns r. */
-static int refuse(char *reterr, const char *file, const char *why, int r)
+int tls_refuse(char *reterr, const char *file, const char *why, int r)
 {
 	snprintf(reterr, TLS_ERROR_TEXT, "%.160s: %.80s", file, why);
 	return err_new(r);
 }
 
-static int refuse_ssl(char *reterr, const char *file, const char *what)
+int tls_refuse_ssl(char *reterr, const char *file, const char *what)
 {
 	char why[96];
 
 	snprintf(why, sizeof(why), "%s: %.60s", what, tls_failure_text(NULL));
-	return refuse(reterr, file, why, -EINVAL);
+	return tls_refuse(reterr, file, why, -EINVAL);
 }
 
-static int file_need(const char *file, char *reterr)
+int tls_file_need(const char *file, char *reterr)
 {
 	if (access(file, R_OK) == 0)
 		return 0;
 	int e = errno;
-	return refuse(reterr, file, err_text(-e), -e);
+	return tls_refuse(reterr, file, err_text(-e), -e);
 }
 
 /* A server must not stop and ask a terminal for the password of its key. */
@@ -115,9 +96,29 @@ static int no_password(char *at, int size, int for_writing, void *arg)
 	return -1;
 }
 
-static void ctx_drop(SSL_CTX **ctx)
+/* ---- the key log --------------------------------------------------------------------------------
+ */
+
+static int key_log_fd = -1;
+
+int tls_key_log(const char *file)
 {
-	SSL_CTX_free(*ctx);
+	if (key_log_fd >= 0)
+		close(key_log_fd);
+	key_log_fd = file ? open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
+	return file && key_log_fd < 0 ? err_new(-errno) : 0;
+}
+
+/* A line is one write, so the lines of several threads do not mix. */
+static void on_key(const SSL *ssl, const char *line)
+{
+	const struct iovec iov[] = { { .iov_base = strdup(line), .iov_len = strlen(line) },
+				     { .iov_base = (char[]){ "\n" }, .iov_len = 1 } };
+
+	(void)ssl;
+	if (iov[0].iov_base && writev(key_log_fd, iov, ARRAY_LEN(iov)) < 0)
+		ERR_clear_error(); /* a log for debugging must not stop what it looks at */
+	free(iov[0].iov_base);
 }
 
 static void context_tune(SSL_CTX *ctx)
@@ -127,12 +128,13 @@ static void context_tune(SSL_CTX *ctx)
 				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_default_passwd_cb(ctx, no_password);
+	if (key_log_fd >= 0)
+		SSL_CTX_set_keylog_callback(ctx, on_key);
 }
 
-/* Makes the pair of SSL_CTX and tls_context; from here on SSL_CTX_free() ends both. */
-static int context_new(const SSL_METHOD *method, struct span alpn, SSL_CTX **ret_ctx)
+int tls_context_new(const SSL_METHOD *method, struct span alpn, SSL_CTX **ret_ctx)
 {
-	CLEANUP(ctx_drop) SSL_CTX *ctx = SSL_CTX_new(method);
+	CLEANUP(tls_ctx_drop) SSL_CTX *ctx = SSL_CTX_new(method);
 	struct tls_context *tls = ctx ? calloc(1, sizeof(*tls) + alpn.len) : NULL;
 
 	if (!tls)
@@ -151,110 +153,61 @@ static int context_new(const SSL_METHOD *method, struct span alpn, SSL_CTX **ret
 	return 0;
 }
 
-static struct tls_context *context_of(const SSL_CTX *ctx)
+struct tls_context *tls_context_of(const SSL_CTX *ctx)
 {
 	return OBJ_CAST(struct tls_context, SSL_CTX_get_ex_data(ctx, context_slot()), TLS_KIND);
 }
 
-/* RFC 7301 3.2: no common protocol is a fatal no_application_protocol. The context is looked up
- * from the connection: SNI may have changed it. */
-static int alpn_choose(SSL *ssl, const uint8_t **ret_out, uint8_t *ret_len, const uint8_t *in,
-		       unsigned in_len, void *arg)
+int tls_certificate_load(SSL_CTX *ctx, const char *certificate_file, const char *key_file,
+			 char *reterr)
 {
-	const struct tls_context *tls = context_of(SSL_get_SSL_CTX(ssl));
-	uint8_t *out = NULL;
+	const char *key = key_file ? key_file : certificate_file;
+	int r = tls_file_need(certificate_file, reterr);
 
-	(void)arg;
-	if (SSL_select_next_proto(&out, ret_len, tls->alpn, (unsigned)tls->alpn_len, in, in_len) !=
-	    OPENSSL_NPN_NEGOTIATED)
-		return SSL_TLSEXT_ERR_ALERT_FATAL;
-	*ret_out = out;
-	return SSL_TLSEXT_ERR_OK;
-}
-
-static int certificate_load(SSL_CTX *ctx, const struct tls_server_conf *conf, char *reterr)
-{
-	int r = file_need(conf->certificate_file, reterr);
 	if (r == 0)
-		r = file_need(conf->key_file, reterr);
+		r = tls_file_need(key, reterr);
 	if (r < 0)
 		return err_pass(r);
-
-	if (SSL_CTX_use_certificate_chain_file(ctx, conf->certificate_file) != 1)
-		return refuse_ssl(reterr, conf->certificate_file, "no certificate in PEM form");
+	if (SSL_CTX_use_certificate_chain_file(ctx, certificate_file) != 1)
+		return tls_refuse_ssl(reterr, certificate_file, "no certificate in PEM form");
 	/* This compares the key with the certificate, too. */
-	if (SSL_CTX_use_PrivateKey_file(ctx, conf->key_file, SSL_FILETYPE_PEM) != 1)
-		return refuse_ssl(reterr, conf->key_file, "no private key of this certificate");
+	if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)
+		return tls_refuse_ssl(reterr, key, "no private key of this certificate");
 	if (SSL_CTX_check_private_key(ctx) != 1)
-		return refuse_ssl(reterr, conf->key_file, "not the key of this certificate");
-	return 0;
-}
-
-static int server_set(SSL_CTX *ctx, const struct tls_server_conf *conf, char *reterr)
-{
-	static const uint8_t id_context[] = "meridian";
-	const char *ciphers = conf->ciphers ? conf->ciphers : intermediate_ciphers;
-
-	if (SSL_CTX_set_min_proto_version(ctx, conf->min_version) != 1 ||
-	    SSL_CTX_set_max_proto_version(ctx, conf->max_version) != 1)
-		return refuse(reterr, conf->certificate_file, "no such TLS version", -EINVAL);
-	if (SSL_CTX_set_cipher_list(ctx, ciphers) != 1) {
-		ERR_clear_error();
-		return refuse(reterr, ciphers, "no usable cipher in this list", -EINVAL);
-	}
-	SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384");
-	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER);
-	SSL_CTX_sess_set_cache_size(ctx, TLS_CACHED_SESSIONS);
-	SSL_CTX_set_session_id_context(ctx, id_context, sizeof(id_context) - 1);
-	/* One ticket a handshake: each resumption brings the next. */
-	SSL_CTX_set_num_tickets(ctx, 1);
-	if (conf->alpn_len)
-		SSL_CTX_set_alpn_select_cb(ctx, alpn_choose, NULL);
-	return 0;
-}
-
-int tls_server_new(const struct tls_server_conf *conf, struct tls_context **ret_tls, char *reterr)
-{
-	CLEANUP(ctx_drop) SSL_CTX *ctx = NULL;
-
-	int r = context_new(TLS_server_method(), span_of(conf->alpn, conf->alpn_len), &ctx);
-	if (r < 0)
-		return refuse(reterr, conf->certificate_file, err_text(r), r);
-	r = server_set(ctx, conf, reterr);
-	if (r == 0)
-		r = certificate_load(ctx, conf, reterr);
-	if (r < 0)
-		return err_pass(r);
-	struct tls_context *tls = context_of(TAKE(ctx));
-	tls->is_server = true;
-	*ret_tls = tls;
+		return tls_refuse_ssl(reterr, key, "not the key of this certificate");
 	return 0;
 }
 
 int tls_client_new(const struct tls_client_conf *conf, struct tls_context **ret_tls, char *reterr)
 {
-	CLEANUP(ctx_drop) SSL_CTX *ctx = NULL;
+	CLEANUP(tls_ctx_drop) SSL_CTX *ctx = NULL;
 	const char *about = conf->ca_file ? conf->ca_file : "system's certificates";
 
-	int r = context_new(TLS_client_method(), SPAN_NONE, &ctx);
+	int r = tls_context_new(TLS_client_method(), SPAN_NONE, &ctx);
 	if (r < 0)
-		return refuse(reterr, about, err_text(r), r);
-	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
-	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+		return tls_refuse(reterr, about, err_text(r), r);
+	SSL_CTX_set_min_proto_version(ctx, conf->min_version ? conf->min_version : TLS1_2_VERSION);
+	/* Sessions are the origin's to keep: tls_pipe hands them over. */
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	if (conf->alpn_len &&
 	    SSL_CTX_set_alpn_protos(ctx, conf->alpn, (unsigned)conf->alpn_len) != 0)
-		return refuse(reterr, about, err_text(-ENOMEM), err_new(-ENOMEM));
+		return tls_refuse(reterr, about, err_text(-ENOMEM), err_new(-ENOMEM));
 	SSL_CTX_set_verify(ctx, conf->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
 	if (conf->ca_file) {
-		r = file_need(conf->ca_file, reterr);
+		r = tls_file_need(conf->ca_file, reterr);
 		if (r < 0)
 			return err_pass(r);
 		if (SSL_CTX_load_verify_file(ctx, conf->ca_file) != 1)
-			return refuse_ssl(reterr, conf->ca_file, "no certificates in PEM form");
+			return tls_refuse_ssl(reterr, conf->ca_file, "no certificates in PEM form");
 	} else if (!conf->insecure && SSL_CTX_set_default_verify_paths(ctx) != 1) {
-		return refuse_ssl(reterr, about, "not found");
+		return tls_refuse_ssl(reterr, about, "not found");
 	}
-	*ret_tls = context_of(TAKE(ctx));
+	if (conf->certificate_file) {
+		r = tls_certificate_load(ctx, conf->certificate_file, conf->key_file, reterr);
+		if (r < 0)
+			return err_pass(r);
+	}
+	*ret_tls = tls_context_of(TAKE(ctx));
 	return 0;
 }
 
@@ -270,112 +223,6 @@ void tls_unref(struct tls_context *tls)
 		return;
 	MUST(tls->kind == TLS_KIND);
 	SSL_CTX_free(tls->ctx);
-}
-
-/* Into `name`, lower case, from a ClientHello's server_name extension (RFC 6066 3). False when it
- * is malformed. An absent one is an empty name. */
-static bool sni_read(SSL *ssl, uint8_t name[TLS_NAME_MAX], size_t *ret_len)
-{
-	const uint8_t *at;
-	size_t len;
-
-	*ret_len = 0;
-	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &at, &len) != 1)
-		return true;
-	struct cursor c = cursor_over(span_of(at, len));
-	uint16_t list_len = cursor_u16(&c);
-	bool whole = list_len == c.rest.len;
-	uint8_t type = cursor_u8(&c);
-	uint16_t name_len = cursor_u16(&c);
-	struct span text = cursor_bytes(&c, name_len);
-	if (c.failed || !whole || type != TLSEXT_NAMETYPE_host_name || name_len == 0 ||
-	    name_len > TLS_NAME_MAX)
-		return false;
-	for (size_t i = 0; i < text.len; i++)
-		name[i] = (uint8_t)tolower(text.at[i]);
-	*ret_len = text.len;
-	return true;
-}
-
-/* SSL_set_SSL_CTX() changes certificates, ALPN and ciphers, but a connection keeps its own copy of
- * the versions. */
-static bool context_change(SSL *ssl, const struct tls_context *to)
-{
-	return SSL_set_SSL_CTX(ssl, to->ctx) == to->ctx &&
-	       SSL_set_min_proto_version(ssl, (int)SSL_CTX_get_min_proto_version(to->ctx)) == 1 &&
-	       SSL_set_max_proto_version(ssl, (int)SSL_CTX_get_max_proto_version(to->ctx)) == 1;
-}
-
-/* Before OpenSSL chooses version and session, so that the other context rules both. */
-static int on_client_hello(SSL *ssl, int *ret_alert, void *arg)
-{
-	struct tls_context *tls = OBJ_CAST(struct tls_context, arg, TLS_KIND);
-	uint8_t name[TLS_NAME_MAX];
-	size_t len;
-
-	if (!sni_read(ssl, name, &len)) {
-		*ret_alert = SSL_AD_DECODE_ERROR;
-		return SSL_CLIENT_HELLO_ERROR;
-	}
-	struct tls_context *to = tls->sni(span_of(name, len), tls->sni_arg);
-	if (!to) {
-		*ret_alert = SSL_AD_UNRECOGNIZED_NAME;
-		return SSL_CLIENT_HELLO_ERROR;
-	}
-	if (to != tls && !context_change(ssl, to)) {
-		*ret_alert = SSL_AD_INTERNAL_ERROR;
-		return SSL_CLIENT_HELLO_ERROR;
-	}
-	return SSL_CLIENT_HELLO_SUCCESS;
-}
-
-void tls_server_set_sni(struct tls_context *tls, tls_sni_fn fn, void *arg)
-{
-	MUST(tls->kind == TLS_KIND && tls->is_server);
-	tls->sni = fn;
-	tls->sni_arg = arg;
-	SSL_CTX_set_client_hello_cb(tls->ctx, fn ? on_client_hello : NULL, tls);
-}
-
-static void name_give(struct span text, void (*fn)(struct span name, void *arg), void *arg)
-{
-	uint8_t name[TLS_NAME_MAX];
-
-	if (text.len == 0 || text.len > sizeof(name) || span_find(text, 0) < text.len)
-		return;
-	for (size_t i = 0; i < text.len; i++)
-		name[i] = (uint8_t)tolower(text.at[i]);
-	fn(span_of(name, text.len), arg);
-}
-
-static struct span asn1_span(const ASN1_STRING *string)
-{
-	return span_of(ASN1_STRING_get0_data(string), (size_t)ASN1_STRING_length(string));
-}
-
-void tls_server_names(const struct tls_context *tls, void (*fn)(struct span name, void *arg),
-		      void *arg)
-{
-	X509 *certificate = SSL_CTX_get0_certificate(tls->ctx);
-	bool any = false;
-
-	MUST(tls->kind == TLS_KIND && tls->is_server && certificate);
-	GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-		if (name->type != GEN_DNS)
-			continue;
-		any = true;
-		name_give(asn1_span(name->d.dNSName), fn, arg);
-	}
-	GENERAL_NAMES_free(names);
-	if (any)
-		return;
-	const X509_NAME *subject = X509_get_subject_name(certificate);
-	int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-	if (at >= 0)
-		name_give(asn1_span(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at))), fn,
-			  arg);
 }
 
 static bool ssl_expect(SSL *ssl, const char *server_name)

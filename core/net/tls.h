@@ -5,28 +5,50 @@
  */
 #pragma once
 
-#include "core/span.h"
+#include "core/arena.h"
+#include "core/net/tls_tickets.h"
 
 struct tls_context; /* refcounted; any thread */
 
 struct tls_server_conf {
 	const char *certificate_file; /* PEM, leaf first */
-	const char *key_file;         /* PEM */
+	const char *key_file;         /* PEM; NULL: it stands in certificate_file */
 	int min_version;              /* 0x0303, 0x0304 */
 	int max_version;
-	const char *ciphers; /* TLS 1.2 list; NULL: Mozilla's intermediate */
-	const uint8_t *alpn; /* wire form, server's preference; NULL: none */
+	const char *ciphers;       /* TLS 1.2 list; NULL: Mozilla's intermediate */
+	const char *cipher_suites; /* TLS 1.3 list; NULL: OpenSSL's */
+	const char *groups;        /* of key exchange; NULL: X25519:P-256:P-384 */
+	const uint8_t *alpn;       /* wire form, server's preference; NULL: none */
 	size_t alpn_len;
+	struct tls_tickets
+		*tickets; /* NULL: each context has keys of its own; a reference is taken */
+	int64_t session_timeout_s; /* 0: two hours */
+	/* Who may resume what: contexts of the same policy (a listener's name) and the same demands
+	 * on client certificates. NULL: all. */
+	const char *policy;
+	const char *client_ca_file;  /* PEM; NULL: no certificate is asked of clients */
+	bool client_required;        /* without one there is no handshake */
+	const char *client_crl_file; /* PEM; NULL: none */
+	int client_depth;            /* of the chain; 0: OpenSSL's */
 };
 
 /* `reterr` (256 bytes) says what was wrong with which file. Errors: -EINVAL, -ENOENT, -ENOMEM. */
 int tls_server_new(const struct tls_server_conf *conf, struct tls_context **ret_tls, char *reterr);
+/* One more certificate with another type of key, for the same names: the client's abilities decide
+ * which it gets. Before the context is used. */
+int tls_server_add(struct tls_context *tls, const char *certificate_file, const char *key_file,
+		   char *reterr);
+enum tls_key_type { TLS_KEY_RSA, TLS_KEY_EC, TLS_KEY_OTHER };
+enum tls_key_type tls_server_key_type(const struct tls_context *tls); /* of the first certificate */
 
 struct tls_client_conf {
 	const char *ca_file; /* NULL: the system's */
 	bool insecure;       /* do not verify: the configuration key says so by name */
 	const uint8_t *alpn; /* wire form, our preference; NULL: none */
 	size_t alpn_len;
+	const char *certificate_file; /* ours, if the server asks; NULL: none */
+	const char *key_file;         /* NULL: it stands in certificate_file */
+	int min_version;              /* 0: TLS 1.2 */
 };
 int tls_client_new(const struct tls_client_conf *conf, struct tls_context **ret_tls, char *reterr);
 
@@ -39,6 +61,12 @@ void tls_unref(struct tls_context *tls); /* NULL is fine */
  * connections. */
 typedef struct tls_context *(*tls_sni_fn)(struct span name, void *arg);
 void tls_server_set_sni(struct tls_context *tls, tls_sni_fn fn, void *arg);
+/* Does the first certificate hold this name, by itself or by a wildcard? */
+bool tls_server_covers(const struct tls_context *tls, const char *host);
+/* Keys of all connections made from now on are written here, for a debugger of traffic
+ * (SSLKEYLOGFILE): whoever reads the file reads the traffic. NULL: no more. Before any context is
+ * made. Errors: those of open(). */
+int tls_key_log(const char *file);
 /* The names of the certificate (DNS SANs, else CN), lower case: fn is called with each. */
 void tls_server_names(const struct tls_context *tls, void (*fn)(struct span name, void *arg),
 		      void *arg);

@@ -7,6 +7,37 @@
 #include <openssl/ssl.h>
 
 #include "core/net/tls.h"
+#include "core/obj.h"
+
+#define TLS_KIND OBJ_KIND('t', 'l', 's', 'c')
+
+enum { TLS_ERROR_TEXT = 256, TLS_NAME_MAX = 255 };
+
+struct tls_context {
+	uint32_t kind;
+	SSL_CTX *ctx; /* holds us, not the other way round */
+	bool is_server;
+	tls_sni_fn sni;
+	void *sni_arg;
+	struct tls_tickets *tickets; /* a reference; NULL: OpenSSL's own keys */
+	size_t alpn_len;
+	uint8_t alpn[];
+};
+
+/* Makes the pair of SSL_CTX and tls_context; from here on SSL_CTX_free() ends both. */
+int tls_context_new(const SSL_METHOD *method, struct span alpn, SSL_CTX **ret_ctx);
+struct tls_context *tls_context_of(const SSL_CTX *ctx);
+/* The certificate and its key into the context. */
+int tls_certificate_load(SSL_CTX *ctx, const char *certificate_file, const char *key_file,
+			 char *reterr);
+/* Sets reterr to "FILE: why" and returns r. */
+int tls_refuse(char *reterr, const char *file, const char *why, int r);
+int tls_refuse_ssl(char *reterr, const char *file, const char *what); /* -EINVAL */
+int tls_file_need(const char *file, char *reterr);
+static inline void tls_ctx_drop(SSL_CTX **ctx)
+{
+	SSL_CTX_free(*ctx);
+}
 
 /* A connection's state, ready for its handshake; the role is the context's. `server_name` (client
  * contexts) is sent as SNI unless it is an IP address, and is verified. NULL: out of memory. */

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tls_server: what a server's context is made of: certificates, ciphers, tickets, demands on
+ * clients, and the choice of another context by SNI.
+ */
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include <ctype.h>
+#include <stdio.h>
+
+#include "core/cursor.h"
+#include "core/error.h"
+#include "core/net/crypto.h"
+#include "core/net/tls_priv.h"
+
+enum { TLS_CACHED_SESSIONS = 20000, TLS_SESSION_TIMEOUT_S = 7200 };
+
+/* Mozilla's intermediate list, version 5.7: forward secrecy and AEAD alone. */
+static const char intermediate_ciphers[] =
+	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
+	"DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:DHE-RSA-CHACHA20-POLY1305";
+
+/* RFC 7301 3.2: no common protocol is a fatal no_application_protocol. The context is looked up
+ * from the connection: SNI may have changed it. */
+static int alpn_choose(SSL *ssl, const uint8_t **ret_out, uint8_t *ret_len, const uint8_t *in,
+		       unsigned in_len, void *arg)
+{
+	const struct tls_context *tls = tls_context_of(SSL_get_SSL_CTX(ssl));
+	uint8_t *out = NULL;
+
+	(void)arg;
+	if (SSL_select_next_proto(&out, ret_len, tls->alpn, (unsigned)tls->alpn_len, in, in_len) !=
+	    OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	*ret_out = out;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+/* ---- tickets -----------------------------------------------------------------------------------
+ */
+
+static int cipher_begin(EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, const struct tls_ticket_key *key,
+			const uint8_t *iv, int seal)
+{
+	char digest[] = "SHA256";
+	union {
+		const uint8_t *in;
+		uint8_t *out; /* it is only read */
+	} secret = { .in = key->hmac };
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, secret.out,
+						  sizeof(key->hmac)),
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+		OSSL_PARAM_construct_end(),
+	};
+
+	return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->aes, iv, seal) == 1 &&
+	       EVP_MAC_CTX_set_params(mac, params) == 1;
+}
+
+/* OpenSSL's contract: 0: no such key, -1: it failed, 1: go on, 2: go on, and give a new ticket. */
+static int on_ticket(SSL *ssl, uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
+		     int seal)
+{
+	const struct tls_context *tls = tls_context_of(SSL_get_SSL_CTX(ssl));
+	struct tls_ticket_key key;
+	bool old = false;
+
+	if (!tls->tickets || !tls_tickets_find(tls->tickets, seal ? NULL : name, &key, &old))
+		return 0;
+	if (seal) {
+		memcpy(name, key.name, sizeof(key.name));
+		if (crypto_random(iv, EVP_MAX_IV_LENGTH) < 0)
+			return -1;
+	}
+	int done = cipher_begin(cipher, mac, &key, iv, seal);
+	crypto_wipe(&key, sizeof(key));
+	if (!done)
+		return -1;
+	return old ? 2 : 1;
+}
+
+/* Resumption never crosses a boundary: OpenSSL compares this of the session and the context. */
+static int policy_set(SSL_CTX *ctx, const struct tls_server_conf *conf)
+{
+	uint8_t digest[CRYPTO_HASH_BYTES];
+	char text[512];
+	int len =
+		snprintf(text, sizeof(text), "%s|%s|%s|%d", conf->policy ? conf->policy : "",
+			 conf->client_ca_file ? conf->client_ca_file : "",
+			 conf->client_crl_file ? conf->client_crl_file : "", conf->client_required);
+
+	crypto_sha256(span_of(text, MIN((size_t)len, sizeof(text) - 1)), digest);
+	return SSL_CTX_set_session_id_context(ctx, digest, sizeof(digest));
+}
+
+static void sessions_set(SSL_CTX *ctx, const struct tls_server_conf *conf)
+{
+	struct tls_context *tls = tls_context_of(ctx);
+	int64_t timeout_s =
+		conf->session_timeout_s ? conf->session_timeout_s : TLS_SESSION_TIMEOUT_S;
+
+	/* The cache is for clients of TLS 1.2 that take no tickets. */
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_AUTO_CLEAR);
+	SSL_CTX_sess_set_cache_size(ctx, TLS_CACHED_SESSIONS);
+	SSL_CTX_set_timeout(ctx, timeout_s);
+	policy_set(ctx, conf);
+	/* One ticket a handshake: each resumption brings the next. */
+	SSL_CTX_set_num_tickets(ctx, 1);
+	if (!conf->tickets)
+		return;
+	tls->tickets = tls_tickets_ref(conf->tickets);
+	SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
+}
+
+/* ---- what is asked of clients ------------------------------------------------------------------
+ */
+
+static int crl_load(SSL_CTX *ctx, const char *file, char *reterr)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+	X509_LOOKUP *lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+	int r = tls_file_need(file, reterr);
+
+	if (r < 0)
+		return err_pass(r);
+	if (!lookup || X509_load_crl_file(lookup, file, X509_FILETYPE_PEM) < 1)
+		return tls_refuse_ssl(reterr, file, "no revocation list in PEM form");
+	X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+	return 0;
+}
+
+static int client_set(SSL_CTX *ctx, const struct tls_server_conf *conf, char *reterr)
+{
+	int mode = SSL_VERIFY_PEER | (conf->client_required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
+
+	if (!conf->client_ca_file)
+		return 0;
+	int r = tls_file_need(conf->client_ca_file, reterr);
+	if (r < 0)
+		return err_pass(r);
+	STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(conf->client_ca_file);
+	if (!names || SSL_CTX_load_verify_file(ctx, conf->client_ca_file) != 1) {
+		sk_X509_NAME_pop_free(names, X509_NAME_free);
+		return tls_refuse_ssl(reterr, conf->client_ca_file, "no certificates in PEM form");
+	}
+	SSL_CTX_set_client_CA_list(ctx, names);
+	SSL_CTX_set_verify(ctx, mode, NULL);
+	if (conf->client_depth)
+		SSL_CTX_set_verify_depth(ctx, conf->client_depth);
+	return conf->client_crl_file ? err_pass(crl_load(ctx, conf->client_crl_file, reterr)) : 0;
+}
+
+/* ---- contexts ----------------------------------------------------------------------------------
+ */
+
+static int ciphers_set(SSL_CTX *ctx, const struct tls_server_conf *conf, char *reterr)
+{
+	const char *ciphers = conf->ciphers ? conf->ciphers : intermediate_ciphers;
+	const char *groups = conf->groups ? conf->groups : "X25519:P-256:P-384";
+
+	if (SSL_CTX_set_min_proto_version(ctx, conf->min_version) != 1 ||
+	    SSL_CTX_set_max_proto_version(ctx, conf->max_version) != 1)
+		return tls_refuse(reterr, conf->certificate_file, "no such TLS version", -EINVAL);
+	if (SSL_CTX_set_cipher_list(ctx, ciphers) != 1) {
+		ERR_clear_error();
+		return tls_refuse(reterr, ciphers, "no usable cipher in this list", -EINVAL);
+	}
+	if (conf->cipher_suites && SSL_CTX_set_ciphersuites(ctx, conf->cipher_suites) != 1) {
+		ERR_clear_error();
+		return tls_refuse(reterr, conf->cipher_suites, "not cipher suites of TLS 1.3",
+				  -EINVAL);
+	}
+	if (SSL_CTX_set1_groups_list(ctx, groups) != 1) {
+		ERR_clear_error();
+		return tls_refuse(reterr, groups, "not a list of groups", -EINVAL);
+	}
+	return 0;
+}
+
+static int server_set(SSL_CTX *ctx, const struct tls_server_conf *conf, char *reterr)
+{
+	int r = ciphers_set(ctx, conf, reterr);
+
+	if (r < 0)
+		return err_pass(r);
+	sessions_set(ctx, conf);
+	/* DHE with a group of the key's strength; ECDHE comes before it. */
+	SSL_CTX_set_dh_auto(ctx, 1);
+	SSL_CTX_set_max_early_data(ctx, 0);
+	if (conf->alpn_len)
+		SSL_CTX_set_alpn_select_cb(ctx, alpn_choose, NULL);
+	return err_pass(client_set(ctx, conf, reterr));
+}
+
+int tls_server_new(const struct tls_server_conf *conf, struct tls_context **ret_tls, char *reterr)
+{
+	CLEANUP(tls_ctx_drop) SSL_CTX *ctx = NULL;
+
+	int r = tls_context_new(TLS_server_method(), span_of(conf->alpn, conf->alpn_len), &ctx);
+	if (r < 0)
+		return tls_refuse(reterr, conf->certificate_file, err_text(r), r);
+	r = server_set(ctx, conf, reterr);
+	if (r == 0)
+		r = tls_certificate_load(ctx, conf->certificate_file, conf->key_file, reterr);
+	if (r < 0)
+		return err_pass(r);
+	struct tls_context *tls = tls_context_of(TAKE(ctx));
+	tls->is_server = true;
+	*ret_tls = tls;
+	return 0;
+}
+
+int tls_server_add(struct tls_context *tls, const char *certificate_file, const char *key_file,
+		   char *reterr)
+{
+	MUST(tls->kind == TLS_KIND && tls->is_server);
+	int r = tls_certificate_load(tls->ctx, certificate_file, key_file, reterr);
+	/* What was added last would stand for the context: its names are the first one's. */
+	SSL_CTX_set_current_cert(tls->ctx, SSL_CERT_SET_FIRST);
+	return r < 0 ? err_pass(r) : 0;
+}
+
+enum tls_key_type tls_server_key_type(const struct tls_context *tls)
+{
+	switch (EVP_PKEY_get_base_id(SSL_CTX_get0_privatekey(tls->ctx))) {
+	case EVP_PKEY_RSA:
+		return TLS_KEY_RSA;
+	case EVP_PKEY_EC:
+		return TLS_KEY_EC;
+	default:
+		return TLS_KEY_OTHER;
+	}
+}
+
+bool tls_server_covers(const struct tls_context *tls, const char *host)
+{
+	X509 *certificate = SSL_CTX_get0_certificate(tls->ctx);
+
+	MUST(tls->kind == TLS_KIND && tls->is_server && certificate);
+	return X509_check_host(certificate, host, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) ==
+	       1;
+}
+
+/* ---- SNI ---------------------------------------------------------------------------------------
+ */
+
+/* Into `name`, lower case, from a ClientHello's server_name extension (RFC 6066 3). False when it
+ * is malformed. An absent one is an empty name. */
+static bool sni_read(SSL *ssl, uint8_t name[TLS_NAME_MAX], size_t *ret_len)
+{
+	const uint8_t *at;
+	size_t len;
+
+	*ret_len = 0;
+	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &at, &len) != 1)
+		return true;
+	struct cursor c = cursor_over(span_of(at, len));
+	uint16_t list_len = cursor_u16(&c);
+	bool whole = list_len == c.rest.len;
+	uint8_t type = cursor_u8(&c);
+	uint16_t name_len = cursor_u16(&c);
+	struct span text = cursor_bytes(&c, name_len);
+	if (c.failed || !whole || type != TLSEXT_NAMETYPE_host_name || name_len == 0 ||
+	    name_len > TLS_NAME_MAX)
+		return false;
+	for (size_t i = 0; i < text.len; i++)
+		name[i] = (uint8_t)tolower(text.at[i]);
+	*ret_len = text.len;
+	return true;
+}
+
+/* SSL_set_SSL_CTX() changes certificates, ALPN and ciphers, but a connection keeps its own copy of
+ * the versions. */
+static bool context_change(SSL *ssl, const struct tls_context *to)
+{
+	return SSL_set_SSL_CTX(ssl, to->ctx) == to->ctx &&
+	       SSL_set_min_proto_version(ssl, (int)SSL_CTX_get_min_proto_version(to->ctx)) == 1 &&
+	       SSL_set_max_proto_version(ssl, (int)SSL_CTX_get_max_proto_version(to->ctx)) == 1;
+}
+
+/* Before OpenSSL chooses version and session, so that the other context rules both. */
+static int on_client_hello(SSL *ssl, int *ret_alert, void *arg)
+{
+	struct tls_context *tls = OBJ_CAST(struct tls_context, arg, TLS_KIND);
+	uint8_t name[TLS_NAME_MAX];
+	size_t len;
+
+	if (!sni_read(ssl, name, &len)) {
+		*ret_alert = SSL_AD_DECODE_ERROR;
+		return SSL_CLIENT_HELLO_ERROR;
+	}
+	struct tls_context *to = tls->sni(span_of(name, len), tls->sni_arg);
+	if (!to) {
+		*ret_alert = SSL_AD_UNRECOGNIZED_NAME;
+		return SSL_CLIENT_HELLO_ERROR;
+	}
+	if (to != tls && !context_change(ssl, to)) {
+		*ret_alert = SSL_AD_INTERNAL_ERROR;
+		return SSL_CLIENT_HELLO_ERROR;
+	}
+	return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+void tls_server_set_sni(struct tls_context *tls, tls_sni_fn fn, void *arg)
+{
+	MUST(tls->kind == TLS_KIND && tls->is_server);
+	tls->sni = fn;
+	tls->sni_arg = arg;
+	SSL_CTX_set_client_hello_cb(tls->ctx, fn ? on_client_hello : NULL, tls);
+}
+
+static void name_give(struct span text, void (*fn)(struct span name, void *arg), void *arg)
+{
+	uint8_t name[TLS_NAME_MAX];
+
+	if (text.len == 0 || text.len > sizeof(name) || span_find(text, 0) < text.len)
+		return;
+	for (size_t i = 0; i < text.len; i++)
+		name[i] = (uint8_t)tolower(text.at[i]);
+	fn(span_of(name, text.len), arg);
+}
+
+static struct span asn1_span(const ASN1_STRING *string)
+{
+	return span_of(ASN1_STRING_get0_data(string), (size_t)ASN1_STRING_length(string));
+}
+
+void tls_server_names(const struct tls_context *tls, void (*fn)(struct span name, void *arg),
+		      void *arg)
+{
+	X509 *certificate = SSL_CTX_get0_certificate(tls->ctx);
+	bool any = false;
+
+	MUST(tls->kind == TLS_KIND && tls->is_server && certificate);
+	GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+		if (name->type != GEN_DNS)
+			continue;
+		any = true;
+		name_give(asn1_span(name->d.dNSName), fn, arg);
+	}
+	GENERAL_NAMES_free(names);
+	if (any)
+		return;
+	const X509_NAME *subject = X509_get_subject_name(certificate);
+	int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+	if (at >= 0)
+		name_give(asn1_span(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at))), fn,
+			  arg);
+}
