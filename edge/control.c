@@ -382,6 +382,7 @@ int control_new(const struct control_setup *setup, struct control **ret_control,
 		control_free(control);
 		return err_pass(r);
 	}
+	control_certs_start(control);
 	phase_wait(control, RESOLVE_WAIT_MS);
 	*ret_control = control;
 	return 0;
@@ -402,6 +403,7 @@ void control_free(struct control *control)
 		return;
 	loop_timer_stop(&control->timer);
 	loop_timer_stop(&control->report);
+	control_certs_stop(control);
 	cluster_stop(control->cluster);
 	for (size_t i = 0; i < control->n_workers; i++)
 		worker_free(control->workers[i]);

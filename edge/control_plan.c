@@ -180,6 +180,7 @@ static int plan_swap(struct control *control, struct edge_plan *plan)
 		return err_pass(r);
 	edge_plan_unref(control->plan);
 	control->plan = edge_plan_ref(plan);
+	control->certs_stamp = plan->certs->stamp;
 	for (size_t i = 0; i < control->n_workers; i++) {
 		const struct worker_orders orders = {
 			.plan = plan,
@@ -201,7 +202,7 @@ static int reload(struct control *control)
 	struct buf errors;
 
 	buf_init(&errors, MAX_ERRORS_BYTES);
-	int r = edge_plan_read(control->path, &errors, &plan);
+	int r = edge_plan_read(control->path, control->plan, &errors, &plan);
 	if (r == EDGE_PLAN_WRONG)
 		errors_log(&errors);
 	buf_fini(&errors);

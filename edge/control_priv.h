@@ -46,6 +46,10 @@ struct control {
 	struct worker **workers;
 	size_t n_workers, n_drained;
 	struct loop_timer timer; /* of the phase */
+
+	/* TLS: control_certs.c. */
+	struct loop_timer certs_timer, tickets_timer;
+	uint64_t certs_stamp; /* of the files, as they were looked at last */
 };
 
 enum control_metric {
@@ -72,6 +76,13 @@ int control_sockets(struct control *control, const struct edge_plan *plan, int *
 int control_watch(struct control *control, const struct edge_plan *plan);
 /* SIGHUP. */
 void control_reload(struct control *control);
+
+/* ---- control_certs.c ---------------------------------------------------------------------------
+ */
+
+/* Begins to look after the files of certificates, and after the keys of tickets. */
+void control_certs_start(struct control *control);
+void control_certs_stop(struct control *control);
 
 /* ---- control_report.c --------------------------------------------------------------------------
  */

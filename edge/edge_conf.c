@@ -18,17 +18,36 @@ static const struct conf_choice tls_versions[] = { { "1.2", 0x0303 }, { "1.3", 0
 
 static const struct conf_key certificate_keys[] = {
 	CONF_PATH(struct certificate_conf, certificate, CONF_REQUIRED, CONF_NO_INITIAL, "PEM file: the certificate, then those between it and its authority"),
-	CONF_PATH(struct certificate_conf, key,         CONF_REQUIRED, CONF_NO_INITIAL, "PEM file: its private key"),
+	CONF_PATH(struct certificate_conf, key,         CONF_OPTIONAL, CONF_NO_INITIAL, "PEM file: its private key; none: it stands in the file of the certificate"),
 	CONF_END
 };
 static const struct conf_section certificate_section = {
 	.name = "listeners[].tls.certificates[]", .struct_size = sizeof(struct certificate_conf), .keys = certificate_keys,
-	.help = "A certificate is chosen by the name that the client asks for (SNI); the first serves who asks for none.",
+	.help = "A certificate is chosen by the name that the client asks for (SNI); the first serves who asks for none. Two with the same names, one with an ECDSA and one with an RSA key, stand side by side. Changed files are read within seconds; a bad one leaves what was there.",
+};
+
+static const struct conf_choice client_verifies[] = { { "required", CLIENT_VERIFY_REQUIRED }, { "optional", CLIENT_VERIFY_OPTIONAL }, { NULL, 0 } };
+static const struct conf_key client_certificate_keys[] = {
+	CONF_PATH  (struct client_certificate_conf, ca, CONF_REQUIRED, CONF_NO_INITIAL, "PEM file of the authorities that clients' certificates are from"),
+	CONF_CHOICE(struct client_certificate_conf, verify, client_verifies, "required", "`optional`: who has none is let in, and `$tls_client_verify` says so; who has a bad one is not"),
+	CONF_PATH  (struct client_certificate_conf, crl, CONF_OPTIONAL, CONF_NO_INITIAL, "PEM file of revocation lists, one for each authority"),
+	CONF_COUNT (struct client_certificate_conf, depth, 0, 100, "0", "of the chain between; 0: as many as OpenSSL takes"),
+	CONF_END
+};
+static const struct conf_section client_certificate_section = {
+	.name = "listeners[].tls.client_certificate", .struct_size = sizeof(struct client_certificate_conf), .keys = client_certificate_keys,
+	.help = "With it, clients are asked for a certificate.",
 };
 
 static const struct conf_key listener_tls_keys[] = {
 	CONF_LIST  (struct listener_tls_conf, certificates, n_certificates, &certificate_section, CONF_REQUIRED, "at least one"),
 	CONF_CHOICE(struct listener_tls_conf, min_version, tls_versions, "1.2", "the oldest version of TLS that is spoken"),
+	CONF_CHOICE(struct listener_tls_conf, max_version, tls_versions, "1.3", "the newest"),
+	CONF_STRING(struct listener_tls_conf, ciphers, CONF_OPTIONAL, CONF_NO_INITIAL, "of TLS 1.2, as OpenSSL writes them; none: Mozilla's intermediate list, forward secrecy and AEAD alone"),
+	CONF_STRING(struct listener_tls_conf, cipher_suites, CONF_OPTIONAL, CONF_NO_INITIAL, "of TLS 1.3, likewise; none: OpenSSL's"),
+	CONF_STRING(struct listener_tls_conf, groups, CONF_OPTIONAL, CONF_NO_INITIAL, "of key exchange, best first; none: `X25519:P-256:P-384`"),
+	CONF_BOOL  (struct listener_tls_conf, strict_sni, "false", "refuse who asks for a name that no certificate has, or for none"),
+	CONF_SECTION_OPTIONAL(struct listener_tls_conf, client_certificate, &client_certificate_section, "certificates of clients"),
 	CONF_END
 };
 static const struct conf_section listener_tls_section = {
@@ -47,6 +66,17 @@ static const struct conf_key listener_keys[] = {
 static const struct conf_section listener_section = {
 	.name = "listeners[]", .struct_size = sizeof(struct listener_section), .keys = listener_keys,
 	.help = "Where clients connect.",
+};
+
+static const struct conf_key tls_keys[] = {
+	CONF_DURATION(struct tls_section_conf, "session_timeout", session_timeout_ms, 1 * S, 7 * DAY_MS, "2h", "how long a session may be resumed"),
+	CONF_DURATION(struct tls_section_conf, "ticket_rotation", ticket_rotation_ms, 1 * S, 7 * DAY_MS, "8h", "how often the key of session tickets is replaced; the two before still open what they sealed"),
+	CONF_PATH    (struct tls_section_conf, key_log, CONF_OPTIONAL, CONF_NO_INITIAL, "for debugging alone: the keys of all connections are written to this file, and who reads it reads the traffic. A change needs a restart"),
+	CONF_END
+};
+static const struct conf_section tls_section = {
+	.name = "tls", .struct_size = sizeof(struct tls_section_conf), .keys = tls_keys,
+	.help = "What is the same for all listeners that speak TLS.",
 };
 
 /* ---- pools ---- */
@@ -284,6 +314,7 @@ static const struct conf_key edge_keys[] = {
 	CONF_LIST   (struct edge_conf, services,  n_services,  &service_section,  CONF_REQUIRED, "what is served"),
 	CONF_SECTION(struct edge_conf, timeouts,  &timeouts_section,  CONF_OPTIONAL, "how long each step may take"),
 	CONF_SECTION(struct edge_conf, limits,    &limits_section,    CONF_OPTIONAL, "how much is held"),
+	CONF_SECTION(struct edge_conf, tls,       &tls_section,       CONF_OPTIONAL, "sessions and tickets"),
 	CONF_SECTION(struct edge_conf, http2,     &http2_section,     CONF_OPTIONAL, "HTTP/2 with clients"),
 	CONF_SECTION(struct edge_conf, forwarded, &forwarded_section, CONF_OPTIONAL, "what is added on the way through"),
 	CONF_SECTION_OPTIONAL(struct edge_conf, access_log, &access_log_section, "a line for each request"),

@@ -12,7 +12,15 @@
 #include "edge/route/service.h"
 
 struct certificate_conf {
-	const char *certificate, *key;
+	const char *certificate, *key; /* key: NULL: it stands beside the certificate */
+};
+
+enum client_verify { CLIENT_VERIFY_REQUIRED, CLIENT_VERIFY_OPTIONAL };
+
+/* What is the same for all listeners. */
+struct tls_section_conf {
+	int64_t session_timeout_ms, ticket_rotation_ms;
+	const char *key_log; /* NULL: none */
 };
 
 struct listener_section {
@@ -23,7 +31,15 @@ struct listener_section {
 		bool set;
 		struct certificate_conf *certificates;
 		size_t n_certificates;
-		int min_version; /* 0x0303, 0x0304 */
+		int min_version, max_version;                 /* 0x0303, 0x0304 */
+		const char *ciphers, *cipher_suites, *groups; /* NULL: the usual ones */
+		bool strict_sni;
+		struct client_certificate_conf {
+			bool set;
+			const char *ca, *crl; /* crl: NULL: none */
+			int verify;           /* enum client_verify */
+			uint32_t depth;
+		} client_certificate;
 	} tls;
 };
 
@@ -81,6 +97,7 @@ struct edge_conf {
 	struct timeouts_conf timeouts;
 	struct limits_conf limits;
 	struct http2_section http2;
+	struct tls_section_conf tls;
 	struct forward_conf forwarded;
 	struct access_log_conf access_log;
 	struct resolver_section resolver;

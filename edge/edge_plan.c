@@ -7,7 +7,6 @@
 
 #include "core/error.h"
 #include "core/obj.h"
-#include "edge/listen/listener.h"
 
 enum { RETERR_BYTES = 256 };
 
@@ -17,10 +16,9 @@ static void plan_free(struct snapshot *snapshot)
 
 	for (size_t i = 0; plan->pool_tls && i < plan->edge->n_pools; i++)
 		tls_unref(plan->pool_tls[i]);
-	for (size_t i = 0; plan->certs && i < plan->edge->n_listeners; i++)
-		cert_set_unref(plan->certs[i]);
 	free(plan->pool_tls);
-	free(plan->certs);
+	edge_certs_unref(plan->certs);
+	tls_tickets_unref(plan->tickets);
 	access_log_format_fini(&plan->log_format);
 	service_map_free(plan->services);
 	conf_free(plan->conf);
@@ -61,52 +59,11 @@ static int pools_tls_make(struct edge_plan *plan)
 	return 0;
 }
 
-static struct span listener_alpn(const struct listener_section *listener)
+static void on_certs_fault(void *arg, const void *place, const char *text)
 {
-	switch ((enum listener_http)listener->http) {
-	case LISTENER_HTTP_BOTH:
-		return SPAN_LIT("\x02h2\x08http/1.1");
-	case LISTENER_HTTP1:
-		return SPAN_LIT("\x08http/1.1");
-	case LISTENER_HTTP2:
-		return SPAN_LIT("\x02h2");
-	}
-	UNREACHABLE();
-}
+	struct edge_plan *plan = arg;
 
-static int listener_certs_make(struct edge_plan *plan, const struct listener_section *listener,
-			       struct cert_set **ret_set)
-{
-	const struct cert_set_conf conf = { .min_version = listener->tls.min_version,
-					    .alpn = listener_alpn(listener) };
-	int r = cert_set_new(&conf, ret_set);
-
-	for (size_t i = 0; r == 0 && i < listener->tls.n_certificates; i++) {
-		const struct certificate_conf *certificate = &listener->tls.certificates[i];
-		char text[CERT_ERROR_TEXT] = "";
-		if (!certificate->certificate || !certificate->key)
-			continue; /* that was said */
-		r = cert_set_add(*ret_set, certificate->certificate, certificate->key, text);
-		if (r == -ENOMEM)
-			break;
-		if (r < 0)
-			conf_fault(plan->conf, &certificate->certificate, "%s", text);
-		r = 0;
-	}
-	return err_pass(r);
-}
-
-static int certs_make(struct edge_plan *plan)
-{
-	for (size_t i = 0; i < plan->edge->n_listeners; i++) {
-		const struct listener_section *listener = &plan->edge->listeners[i];
-		if (!listener->tls.set)
-			continue;
-		int r = listener_certs_make(plan, listener, &plan->certs[i]);
-		if (r < 0)
-			return err_pass(r);
-	}
-	return 0;
+	conf_fault(plan->conf, place, "%s", text);
 }
 
 static int log_make(struct edge_plan *plan)
@@ -142,13 +99,12 @@ static int services_make(struct edge_plan *plan)
 static int plan_fill(struct edge_plan *plan)
 {
 	plan->pool_tls = calloc(plan->edge->n_pools + 1, sizeof(struct tls_context *));
-	plan->certs = calloc(plan->edge->n_listeners + 1, sizeof(struct cert_set *));
-	if (!plan->pool_tls || !plan->certs)
+	if (!plan->pool_tls)
 		return err_new(-ENOMEM);
 	edge_conf_check(plan->conf, plan->edge);
 	int r = pools_tls_make(plan);
 	if (r == 0)
-		r = certs_make(plan);
+		r = edge_certs_new(plan->edge, plan->tickets, on_certs_fault, plan, &plan->certs);
 	if (r == 0)
 		r = log_make(plan);
 	if (r == 0 && conf_n_errors(plan->conf) == 0)
@@ -156,7 +112,16 @@ static int plan_fill(struct edge_plan *plan)
 	return err_pass(r);
 }
 
-int edge_plan_read(const char *path, struct buf *errors, struct edge_plan **ret_plan)
+static int tickets_make(struct edge_plan *plan, const struct edge_plan *before)
+{
+	if (!before)
+		return err_pass(tls_tickets_new(&plan->tickets));
+	plan->tickets = tls_tickets_ref(before->tickets);
+	return 0;
+}
+
+int edge_plan_read(const char *path, const struct edge_plan *before, struct buf *errors,
+		   struct edge_plan **ret_plan)
 {
 	struct edge_plan *plan = calloc(1, sizeof(*plan));
 	void *root = NULL;
@@ -170,7 +135,9 @@ int edge_plan_read(const char *path, struct buf *errors, struct edge_plan **ret_
 		return err_pass(r);
 	}
 	plan->edge = root;
-	r = plan_fill(plan);
+	r = tickets_make(plan, before);
+	if (r == 0)
+		r = plan_fill(plan);
 	if (r == 0 && conf_n_errors(plan->conf) > 0) {
 		conf_print_errors(plan->conf, errors);
 		r = EDGE_PLAN_WRONG;

@@ -6,9 +6,8 @@
 #pragma once
 
 #include "core/snapshot.h"
-#include "edge/edge_conf.h"
+#include "edge/edge_certs.h"
 #include "edge/report/access_log.h"
-#include "edge/tls/certs.h"
 
 struct edge_plan {
 	struct snapshot snapshot;
@@ -17,7 +16,8 @@ struct edge_plan {
 	struct service_map *services;
 	struct access_log_format log_format; /* .template NULL: no access log */
 	struct tls_context **pool_tls;       /* of each pool; NULL: plain */
-	struct cert_set **certs;             /* of each listener; NULL: plain */
+	struct edge_certs *certs;            /* a reference */
+	struct tls_tickets *tickets;         /* a reference; the same for all plans of a process */
 };
 
 enum edge_plan_outcome {
@@ -25,8 +25,10 @@ enum edge_plan_outcome {
 	EDGE_PLAN_WRONG = 1, /* the file is: `errors` says it, a line each */
 };
 
-/* Reads the file and every other that it names. One reference is the caller's. Errors: -ENOMEM. */
-int edge_plan_read(const char *path, struct buf *errors, struct edge_plan **ret_plan);
+/* Reads the file and every other that it names. What outlives a configuration is taken over from
+ * the one `before` (NULL: there is none). One reference is the caller's. Errors: -ENOMEM. */
+int edge_plan_read(const char *path, const struct edge_plan *before, struct buf *errors,
+		   struct edge_plan **ret_plan);
 static inline struct edge_plan *edge_plan_ref(struct edge_plan *plan)
 {
 	snapshot_ref(&plan->snapshot);

@@ -8,7 +8,7 @@
 static int read_plan(const char *path, struct buf *errors, void **ret_plan)
 {
 	struct edge_plan *plan = NULL;
-	int r = edge_plan_read(path, errors, &plan);
+	int r = edge_plan_read(path, NULL, errors, &plan);
 
 	*ret_plan = plan;
 	return r;

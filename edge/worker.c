@@ -24,6 +24,7 @@ struct port {
 	uint32_t kind;
 	TAILQ_ENTRY(port) link;
 	struct worker *worker;
+	size_t index; /* of the plan's listeners */
 	struct addr address;
 	char *name; /* owned: a listener outlives the plan that it came from */
 	int fd;     /* the registry's */
@@ -145,7 +146,7 @@ static void listener_conf_fill(const struct edge_plan *plan, size_t i,
 	const struct limits_conf *limits = &plan->edge->limits;
 
 	*ret_conf = (struct listener_conf){
-		.certs = plan->certs[i],
+		.certs = plan->certs->sets[i],
 		.http1 = { .max_line_bytes = limits->request_line_bytes,
 			   .max_head_bytes = limits->request_head_bytes,
 			   .max_fields = (uint16_t)limits->request_fields,
@@ -172,6 +173,7 @@ static int port_open(struct worker *worker, const struct edge_plan *plan, size_t
 		return err_new(-ENOMEM);
 	*port = (struct port){ .kind = PORT_KIND,
 			       .worker = worker,
+			       .index = i,
 			       .address = section->address,
 			       .name = strdup(section->name),
 			       .fd = fd };
@@ -229,6 +231,7 @@ static void ports_renew(struct worker *worker, const struct edge_plan *plan, con
 		struct listener_conf conf;
 		port = port_find(worker, &plan->edge->listeners[i].address);
 		if (port) {
+			port->index = i;
 			listener_conf_fill(plan, i, &conf);
 			listener_update(port->listener, &conf);
 			continue;
@@ -321,6 +324,26 @@ static void on_origins(struct snapshot *snapshot, void *arg)
 	if (r < 0)
 		LOG_ERROR("worker.origins", kv_uint("worker", worker->setup.slot), kv_err(r));
 	origin_view_unref(origins);
+}
+
+/* Files of certificates have changed; the plan is the same. */
+static void on_certs(struct snapshot *snapshot, void *arg)
+{
+	struct worker *worker = OBJ_CAST(struct worker, arg, WORKER_KIND);
+	struct edge_certs *certs = CONTAINER_OF(snapshot, struct edge_certs, snapshot);
+	struct port *port;
+
+	TAILQ_FOREACH (port, &worker->ports, link) {
+		if (!port->leaving && port->index < certs->n_sets && certs->sets[port->index])
+			listener_set_certs(port->listener, certs->sets[port->index]);
+	}
+	edge_certs_unref(certs);
+}
+
+int worker_set_certs(struct worker *worker, struct edge_certs *certs)
+{
+	snapshot_ref(&certs->snapshot);
+	return err_pass(snapshot_post(&worker->mailbox, &certs->snapshot, on_certs, worker));
 }
 
 int worker_set_origins(struct worker *worker, struct origin_view *origins)

@@ -39,6 +39,8 @@ struct worker_orders {
 int worker_set_plan(struct worker *worker, const struct worker_orders *orders);
 /* The same plan, its origins have changed. Errors: -ENOMEM. */
 int worker_set_origins(struct worker *worker, struct origin_view *origins);
+/* The same plan, its certificates have changed. Errors: -ENOMEM. */
+int worker_set_certs(struct worker *worker, struct edge_certs *certs);
 /* Accepts what waits and nothing more; on_drained follows when all exchanges have ended.
  * `close_sockets`: nobody else listens on them, so who comes now is refused at once. */
 int worker_drain(struct worker *worker, bool close_sockets);

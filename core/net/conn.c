@@ -15,6 +15,7 @@
 
 #include "core/error.h"
 #include "core/net/tls_pipe.h"
+#include "core/net/tls_priv.h"
 #include "core/obj.h"
 
 #define CONN_KIND OBJ_KIND('c', 'o', 'n', 'n')
@@ -686,6 +687,17 @@ const char *conn_tls_cipher(const struct conn *conn)
 bool conn_is_established(const struct conn *conn)
 {
 	return conn->established;
+}
+
+bool conn_peer(const struct conn *conn, struct arena *arena, struct tls_peer *ret_peer)
+{
+	*ret_peer = (struct tls_peer){ .subject = SPAN_NONE };
+	return conn->pipe && conn->pipe->ssl && tls_peer_read(conn->pipe->ssl, arena, ret_peer);
+}
+
+bool conn_covers(const struct conn *conn, struct span host)
+{
+	return !conn->pipe || !conn->pipe->ssl || tls_ssl_covers(conn->pipe->ssl, host);
 }
 
 const char *conn_reason(const struct conn *conn)

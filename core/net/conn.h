@@ -14,6 +14,7 @@
 #include "core/loop.h"
 #include "core/net/addr.h"
 #include "core/net/tls.h"
+#include "core/net/tls_peer.h"
 
 struct conn;
 
@@ -84,6 +85,11 @@ struct span conn_alpn(const struct conn *conn);        /* empty: none agreed */
 struct span conn_server_name(const struct conn *conn); /* SNI as asked; empty: none */
 const char *conn_tls_version(const struct conn *conn); /* "TLSv1.3"; "" for plain */
 const char *conn_tls_cipher(const struct conn *conn);
+/* False: the other side has shown no certificate. What it has shown was verified. */
+bool conn_peer(const struct conn *conn, struct arena *arena, struct tls_peer *ret_peer);
+/* May a request for this host come on this connection (RFC 9110 7.4)? Not when the client asked for
+ * a name by SNI, and the certificate that it got for it does not hold the host. Plain: always. */
+bool conn_covers(const struct conn *conn, struct span host);
 const char *conn_reason(const struct conn *conn); /* of CONN_BROKEN and on_failed: "reset", … */
 /* In on_failed: TCP had come to stand, so it is the handshake that failed. */
 bool conn_is_established(const struct conn *conn);

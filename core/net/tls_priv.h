@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 
 #include "core/net/tls.h"
+#include "core/net/tls_peer.h"
 #include "core/obj.h"
 
 #define TLS_KIND OBJ_KIND('t', 'l', 's', 'c')
@@ -42,5 +43,8 @@ static inline void tls_ctx_drop(SSL_CTX **ctx)
 /* A connection's state, ready for its handshake; the role is the context's. `server_name` (client
  * contexts) is sent as SNI unless it is an IP address, and is verified. NULL: out of memory. */
 SSL *tls_ssl_new(struct tls_context *tls, const char *server_name);
+/* As conn_peer(), conn_covers(). */
+bool tls_peer_read(const SSL *ssl, struct arena *arena, struct tls_peer *ret_peer);
+bool tls_ssl_covers(const SSL *ssl, struct span host);
 /* Why the last operation failed, from OpenSSL's queue, which is emptied. Static text. */
 const char *tls_failure_text(const SSL *ssl);

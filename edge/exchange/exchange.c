@@ -145,6 +145,10 @@ static enum exchange_step step_route(struct exchange *x)
 		exchange_refuse(x, REASON_METHOD_REFUSED);
 		return STEP_WAIT;
 	}
+	if (!conn_covers(x->conn, x->request->host)) {
+		exchange_refuse(x, REASON_MISDIRECTED);
+		return STEP_WAIT;
+	}
 	x->service = service_find(x->world->services, x->request->host);
 	if (!x->service) {
 		exchange_refuse(x, REASON_NO_SERVICE);

@@ -2,7 +2,7 @@
  *
  * h2_encode: heads as HPACK (RFC 7541), without a dynamic table: what is in the static table by its
  * number, all else as it stands. That costs some bytes and no state, no hash and no memory for each
- * connection; docs/decisions/0008 has the numbers. What must not be kept by anyone on the way
+ * connection; docs/decisions/0009 has the numbers. What must not be kept by anyone on the way
  * (cookies, credentials) is marked so (RFC 7541 7.1.3).
  */
 #pragma once

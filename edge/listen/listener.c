@@ -331,6 +331,15 @@ void listener_update(struct listener *listener, const struct listener_conf *conf
 	conf_set(listener, conf);
 }
 
+void listener_set_certs(struct listener *listener, struct cert_set *certs)
+{
+	struct cert_set *old = listener->conf.certs;
+
+	MUST(listener->kind == LISTENER_KIND && cert_set_count(certs));
+	listener->conf.certs = cert_set_ref(certs);
+	cert_set_unref(old);
+}
+
 void listener_pause(struct listener *listener)
 {
 	MUST(listener->kind == LISTENER_KIND);

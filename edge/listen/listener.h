@@ -41,6 +41,8 @@ int listener_open(const struct listener_setup *setup, const struct listener_conf
 		  struct listener **ret_listener);
 /* Holds for connections that come from now on (limits: for all). `conf` is copied. */
 void listener_update(struct listener *listener, const struct listener_conf *conf);
+/* For connections that come from now on. A reference is taken. */
+void listener_set_certs(struct listener *listener, struct cert_set *certs);
 /* New connections wait in the kernel until listener_resume(). */
 void listener_pause(struct listener *listener);
 int listener_resume(struct listener *listener);

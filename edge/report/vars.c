@@ -96,6 +96,38 @@ static struct span get_server_address(void *subject, struct span rest, struct ar
 	return printed(arena, addr_text(conn_local(facts->conn), text));
 }
 
+/* One member of the client's certificate, at this place in the struct; empty without one. */
+static struct span peer_member(const struct facts *facts, size_t offset, struct arena *arena)
+{
+	struct tls_peer peer;
+	struct span value;
+
+	if (!conn_peer(facts->conn, arena, &peer))
+		return SPAN_NONE;
+	memcpy(&value, (const uint8_t *)&peer + offset, sizeof(value));
+	return foreign(facts, value, arena);
+}
+
+#define PEER_GETTER(name, member)                                                                  \
+	static struct span name(void *subject, struct span rest, struct arena *arena)              \
+	{                                                                                          \
+		(void)rest;                                                                        \
+		return peer_member(subject, offsetof(struct tls_peer, member), arena);             \
+	}
+PEER_GETTER(get_tls_client_subject, subject)
+PEER_GETTER(get_tls_client_issuer, issuer)
+PEER_GETTER(get_tls_client_serial, serial)
+PEER_GETTER(get_tls_client_fingerprint, fingerprint)
+
+static struct span get_tls_client_verify(void *subject, struct span rest, struct arena *arena)
+{
+	const struct facts *facts = subject;
+	struct tls_peer peer;
+
+	(void)rest;
+	return conn_peer(facts->conn, arena, &peer) ? SPAN_LIT("success") : SPAN_LIT("none");
+}
+
 static struct span get_tls_version(void *subject, struct span rest, struct arena *arena)
 {
 	const struct facts *facts = subject;
@@ -360,6 +392,11 @@ const struct var_def edge_vars[] = {
 	{ "client_port",          get_client_port,     "the client's port" },
 	{ "server_address",       get_server_address,  "our address and port that the client used" },
 	{ "tls_version",          get_tls_version,     "TLSv1.3; empty for plain" },
+	{ "tls_client_verify",    get_tls_client_verify, "`success` when the client has shown a certificate, else `none`: a bad one ends the handshake" },
+	{ "tls_client_subject",   get_tls_client_subject, "of the client's certificate, as in RFC 4514: `CN=alice,O=Example`" },
+	{ "tls_client_issuer",    get_tls_client_issuer, "likewise" },
+	{ "tls_client_serial",    get_tls_client_serial, "of the client's certificate, in hex" },
+	{ "tls_client_fingerprint", get_tls_client_fingerprint, "SHA-256 of the client's certificate, in hex" },
 	{ "tls_cipher",           get_tls_cipher,      "the cipher agreed with the client; empty for plain" },
 	{ "tls_server_name",      get_tls_server_name, "the name that the client asked for by SNI" },
 	{ "method",               get_method,          "GET, POST, …" },

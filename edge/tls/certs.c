@@ -21,12 +21,18 @@ struct cert_name {
 	uint8_t text[];
 };
 
+/* One certificate, or two with different keys for the same names. */
+struct context {
+	struct tls_context *tls; /* owned */
+	uint64_t names_hash;     /* of all its names, whatever their order */
+	bool paired;
+};
+
 struct cert_set {
 	uint32_t kind;
 	_Atomic uint32_t n_refs;
 	struct cert_set_conf conf;
-	char *ciphers;                 /* owned; NULL: the usual ones */
-	struct tls_context **contexts; /* owned, in order of their adding */
+	struct context *contexts; /* in order of their adding */
 	size_t n_contexts;
 	struct cert_name *names;
 };
@@ -40,9 +46,8 @@ static void set_free(struct cert_set *set)
 		free(name);
 	}
 	for (size_t i = 0; i < set->n_contexts; i++)
-		tls_unref(set->contexts[i]);
+		tls_unref(set->contexts[i].tls);
 	free(set->contexts);
-	free(set->ciphers);
 	OBJ_FREE(set);
 }
 
@@ -54,11 +59,10 @@ int cert_set_new(const struct cert_set_conf *conf, struct cert_set **ret_set)
 		return err_new(-ENOMEM);
 	set->n_refs = 1;
 	set->conf = *conf;
-	set->ciphers = conf->ciphers ? strdup(conf->ciphers) : NULL;
-	if (conf->ciphers && !set->ciphers) {
-		set_free(set);
-		return err_new(-ENOMEM);
-	}
+	if (!conf->server.min_version)
+		set->conf.server.min_version = 0x0303;
+	if (!conf->server.max_version)
+		set->conf.server.max_version = 0x0304;
 	*ret_set = set;
 	return 0;
 }
@@ -136,12 +140,27 @@ static struct tls_context *on_sni(struct span name, void *arg)
 	return cert_set_find(OBJ_CAST(struct cert_set, arg, CERT_SET_KIND), name);
 }
 
+static void hash_name(struct span name, void *arg)
+{
+	uint64_t *hash = arg;
+
+	*hash += hash_fixed(name, 0);
+}
+
+static uint64_t names_hash(const struct tls_context *tls)
+{
+	uint64_t hash = 0;
+
+	tls_server_names(tls, hash_name, &hash);
+	return hash;
+}
+
 /* The context is moved. */
 static int context_add(struct cert_set *set, struct tls_context *tls)
 {
 	struct naming naming = { .set = set, .tls = tls };
-	struct tls_context **contexts =
-		realloc(set->contexts, (set->n_contexts + 1) * sizeof(struct tls_context *));
+	struct context *contexts =
+		realloc(set->contexts, (set->n_contexts + 1) * sizeof(*contexts));
 
 	if (contexts)
 		set->contexts = contexts;
@@ -153,30 +172,45 @@ static int context_add(struct cert_set *set, struct tls_context *tls)
 		tls_unref(tls);
 		return err_new(-ENOMEM);
 	}
-	set->contexts[set->n_contexts++] = tls;
+	set->contexts[set->n_contexts++] =
+		(struct context){ .tls = tls, .names_hash = names_hash(tls) };
 	if (set->n_contexts == 1)
 		tls_server_set_sni(tls, on_sni, set);
 	return 0;
 }
 
+/* A context with the same names, which has no key of this type. NULL: none. */
+static struct context *partner_find(const struct cert_set *set, const struct tls_context *tls)
+{
+	uint64_t hash = names_hash(tls);
+
+	for (size_t i = 0; i < set->n_contexts; i++) {
+		struct context *context = &set->contexts[i];
+		if (context->names_hash == hash && !context->paired &&
+		    tls_server_key_type(context->tls) != tls_server_key_type(tls))
+			return context;
+	}
+	return NULL;
+}
+
 int cert_set_add(struct cert_set *set, const char *certificate_file, const char *key_file,
 		 char *reterr)
 {
-	const struct tls_server_conf conf = {
-		.certificate_file = certificate_file,
-		.key_file = key_file,
-		.min_version = set->conf.min_version ? set->conf.min_version : 0x0303,
-		.max_version = set->conf.max_version ? set->conf.max_version : 0x0304,
-		.ciphers = set->ciphers,
-		.alpn = set->conf.alpn.at,
-		.alpn_len = set->conf.alpn.len,
-	};
+	struct tls_server_conf conf = set->conf.server;
 	struct tls_context *tls;
 
 	MUST(set->kind == CERT_SET_KIND);
+	conf.certificate_file = certificate_file;
+	conf.key_file = key_file;
 	int r = tls_server_new(&conf, &tls, reterr);
 	if (r < 0)
 		return err_pass(r);
+	struct context *partner = partner_find(set, tls);
+	if (partner) {
+		tls_unref(tls);
+		partner->paired = true;
+		return err_pass(tls_server_add(partner->tls, certificate_file, key_file, reterr));
+	}
 	r = context_add(set, tls);
 	if (r < 0)
 		snprintf(reterr, CERT_ERROR_TEXT, "%.160s: %s", certificate_file, err_text(r));
@@ -192,7 +226,7 @@ size_t cert_set_count(const struct cert_set *set)
 
 struct tls_context *cert_set_context(const struct cert_set *set)
 {
-	return set->n_contexts ? set->contexts[0] : NULL;
+	return set->n_contexts ? set->contexts[0].tls : NULL;
 }
 
 struct tls_context *cert_set_find(const struct cert_set *set, struct span text)

@@ -13,20 +13,21 @@ enum { CERT_ERROR_TEXT = 256 };
 
 struct cert_set;
 
+/* All strings are borrowed until the last cert_set_add(). Those of `server` about a certificate are
+ * left out. */
 struct cert_set_conf {
-	int min_version;     /* 0x0303, 0x0304; 0: TLS 1.2 */
-	int max_version;     /* 0: TLS 1.3 */
-	const char *ciphers; /* of TLS 1.2; NULL: Mozilla's intermediate; borrowed until sealed */
-	struct span alpn;    /* what is spoken above TLS, in wire form, best first; static bytes */
-	bool strict_sni;     /* refuse a name that no certificate has, and a client without SNI */
+	struct tls_server_conf server; /* versions of 0: TLS 1.2 and 1.3 */
+	bool strict_sni; /* refuse a name that no certificate has, and a client without SNI */
 };
 
 /* One reference, the caller's. `conf` is copied. Errors: -ENOMEM. */
 int cert_set_new(const struct cert_set_conf *conf, struct cert_set **ret_set);
-/* Adds a certificate: PEM files. It serves the names that it holds (exact, and `*.` for one label)
- * unless one that was added before has them; the first serves also who asks for no name or an
- * unknown one. Before the set is used, one thread. `reterr` (CERT_ERROR_TEXT) says what was wrong
- * with which file. Errors: -EINVAL, -ENOENT, -EACCES, -ENOMEM: the set is as it was. */
+/* Adds a certificate: PEM files; key_file NULL: the key stands beside it. It serves the names that
+ * it holds (exact, and `*.` for one label) unless one that was added before has them; the first
+ * serves also who asks for no name or an unknown one. One with the same names and another type of
+ * key joins the one before: clients get what they can verify. Before the set is used, one thread.
+ * `reterr` (CERT_ERROR_TEXT) says what was wrong with which file. Errors: -EINVAL, -ENOENT,
+ * -EACCES, -ENOMEM: the set is as it was. */
 int cert_set_add(struct cert_set *set, const char *certificate_file, const char *key_file,
 		 char *reterr);
 /* Any thread. */

@@ -50,7 +50,7 @@ static inline void control_stage_open(struct control_stage *stage, const char *t
 	snprintf(stage->admin_socket, sizeof(stage->admin_socket), "%s.sock", stage->path);
 	control_stage_write(stage, text);
 	buf_init(&errors, 65536);
-	if (edge_plan_read(stage->path, &errors, &stage->plan) != EDGE_PLAN_MADE)
+	if (edge_plan_read(stage->path, NULL, &errors, &stage->plan) != EDGE_PLAN_MADE)
 		fail_msg("%s", buf_text(&errors));
 	buf_fini(&errors);
 	const struct log_conf quiet = { .level = LOG_LEVEL_ERROR, .name = "test" };

@@ -72,7 +72,7 @@ static void busy_port_is_told_by_the_exit_status(void **state)
 		addr_text(&addr, where));
 	edge_test_file(path, text);
 	buf_init(&errors, 65536);
-	assert_int_equal(edge_plan_read(path, &errors, &plan), EDGE_PLAN_MADE);
+	assert_int_equal(edge_plan_read(path, NULL, &errors, &plan), EDGE_PLAN_MADE);
 	buf_fini(&errors);
 	assert_int_equal(loop_new("control", &loop), 0);
 	const struct control_setup setup = {

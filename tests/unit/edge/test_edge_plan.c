@@ -19,7 +19,7 @@ static int read_plan(const char *tail, struct buf *errors, struct edge_plan **re
 	snprintf(text, sizeof(text), "%s%s", head, tail);
 	edge_test_file(path, text);
 	buf_init(errors, 65536);
-	int r = edge_plan_read(path, errors, ret_plan);
+	int r = edge_plan_read(path, NULL, errors, ret_plan);
 	unlink(path);
 	return r;
 }
@@ -39,7 +39,7 @@ static void right_file_becomes_a_plan(void **state)
 	assert_non_null(route_find(&service->routes, SPAN_LIT("/x")));
 	assert_non_null(plan->log_format.template);
 	assert_null(plan->pool_tls[0]);
-	assert_null(plan->certs[0]);
+	assert_null(plan->certs->sets[0]);
 	edge_plan_unref(plan);
 	edge_plan_unref(NULL);
 	buf_fini(&errors);
@@ -76,7 +76,7 @@ static void missing_file_is_wrong(void **state)
 
 	(void)state;
 	buf_init(&errors, 65536);
-	assert_int_equal(edge_plan_read("/nonexistent.yaml", &errors, &plan), EDGE_PLAN_WRONG);
+	assert_int_equal(edge_plan_read("/nonexistent.yaml", NULL, &errors, &plan), EDGE_PLAN_WRONG);
 	assert_non_null(strstr(buf_text(&errors), "/nonexistent.yaml"));
 	buf_fini(&errors);
 }

@@ -29,7 +29,7 @@ static void stage_open(struct stage *stage)
 		       "services: [{name: w, hosts: ['*'], routes: [{path: {prefix: /}, proxy: "
 		       "{pool: app}}]}]\n");
 	buf_init(&errors, 65536);
-	assert_int_equal(edge_plan_read(path, &errors, &stage->plan), EDGE_PLAN_MADE);
+	assert_int_equal(edge_plan_read(path, NULL, &errors, &stage->plan), EDGE_PLAN_MADE);
 	buf_fini(&errors);
 	unlink(path);
 	assert_int_equal(loop_new("test", &stage->loop), 0);
