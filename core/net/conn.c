@@ -695,9 +695,20 @@ bool conn_peer(const struct conn *conn, struct arena *arena, struct tls_peer *re
 	return conn->pipe && conn->pipe->ssl && tls_peer_read(conn->pipe->ssl, arena, ret_peer);
 }
 
-bool conn_covers(const struct conn *conn, struct span host)
+bool conn_covers(struct conn *conn, struct span host)
 {
-	return !conn->pipe || !conn->pipe->ssl || tls_ssl_covers(conn->pipe->ssl, host);
+	struct tls_pipe *pipe = conn->pipe;
+
+	if (!pipe || !pipe->ssl || tls_ssl_asked(pipe->ssl, host))
+		return true;
+	if (pipe->covered && span_eq(span_str(pipe->covered), host))
+		return true;
+	if (!tls_ssl_covers(pipe->ssl, host))
+		return false;
+	/* Whoever coalesces goes on to do so; without memory it is looked up again. */
+	free(pipe->covered);
+	pipe->covered = strndup((const char *)host.at, host.len);
+	return true;
 }
 
 const char *conn_reason(const struct conn *conn)

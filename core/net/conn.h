@@ -89,7 +89,7 @@ const char *conn_tls_cipher(const struct conn *conn);
 bool conn_peer(const struct conn *conn, struct arena *arena, struct tls_peer *ret_peer);
 /* May a request for this host come on this connection (RFC 9110 7.4)? Not when the client asked for
  * a name by SNI, and the certificate that it got for it does not hold the host. Plain: always. */
-bool conn_covers(const struct conn *conn, struct span host);
+bool conn_covers(struct conn *conn, struct span host);
 const char *conn_reason(const struct conn *conn); /* of CONN_BROKEN and on_failed: "reset", … */
 /* In on_failed: TCP had come to stand, so it is the handshake that failed. */
 bool conn_is_established(const struct conn *conn);

@@ -15,11 +15,11 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <sys/uio.h>
 
 #include "core/cursor.h"
 #include "core/error.h"
 #include "core/net/addr.h"
+#include "core/net/crypto.h"
 #include "core/net/tls_priv.h"
 #include "core/obj.h"
 
@@ -99,26 +99,34 @@ static int no_password(char *at, int size, int for_writing, void *arg)
 /* ---- the key log --------------------------------------------------------------------------------
  */
 
-static int key_log_fd = -1;
+/* Once open it stays: a thread may be about to write. */
+static _Atomic int key_log_fd = -1;
 
 int tls_key_log(const char *file)
 {
-	if (key_log_fd >= 0)
-		close(key_log_fd);
-	key_log_fd = file ? open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
-	return file && key_log_fd < 0 ? err_new(-errno) : 0;
+	MUST(key_log_fd < 0);
+	int fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_new(-errno);
+	key_log_fd = fd;
+	return 0;
 }
 
 /* A line is one write, so the lines of several threads do not mix. */
 static void on_key(const SSL *ssl, const char *line)
 {
-	const struct iovec iov[] = { { .iov_base = strdup(line), .iov_len = strlen(line) },
-				     { .iov_base = (char[]){ "\n" }, .iov_len = 1 } };
+	char *text = NULL;
+	int len = asprintf(&text, "%s\n", line);
 
 	(void)ssl;
-	if (iov[0].iov_base && writev(key_log_fd, iov, ARRAY_LEN(iov)) < 0)
-		ERR_clear_error(); /* a log for debugging must not stop what it looks at */
-	free(iov[0].iov_base);
+	if (len < 0)
+		return;
+	/* A log for debugging must not stop what it looks at. */
+	ssize_t n = write(key_log_fd, text, (size_t)len);
+	(void)n;
+	crypto_wipe(text, (size_t)len);
+	free(text);
 }
 
 static void context_tune(SSL_CTX *ctx)

@@ -23,8 +23,9 @@ struct tls_server_conf {
 	struct tls_tickets
 		*tickets; /* NULL: each context has keys of its own; a reference is taken */
 	int64_t session_timeout_s; /* 0: two hours */
-	/* Who may resume what: contexts of the same policy (a listener's name) and the same demands
-	 * on client certificates. NULL: all. */
+	/* Who may resume what: contexts of the same policy (a listener's name), the same demands on
+	 * client certificates (also by what the files hold) and certificates for the same names.
+	 * NULL: any listener. */
 	const char *policy;
 	const char *client_ca_file;  /* PEM; NULL: no certificate is asked of clients */
 	bool client_required;        /* without one there is no handshake */
@@ -61,11 +62,11 @@ void tls_unref(struct tls_context *tls); /* NULL is fine */
  * connections. */
 typedef struct tls_context *(*tls_sni_fn)(struct span name, void *arg);
 void tls_server_set_sni(struct tls_context *tls, tls_sni_fn fn, void *arg);
-/* Does the first certificate hold this name, by itself or by a wildcard? */
+/* Does the first certificate hold this name, by itself or by a wildcard, or this IP address? */
 bool tls_server_covers(const struct tls_context *tls, const char *host);
 /* Keys of all connections made from now on are written here, for a debugger of traffic
- * (SSLKEYLOGFILE): whoever reads the file reads the traffic. NULL: no more. Before any context is
- * made. Errors: those of open(). */
+ * (SSLKEYLOGFILE): whoever reads the file reads the traffic. Once, before any context is made, for
+ * the life of the process. Errors: those of open(). */
 int tls_key_log(const char *file);
 /* The names of the certificate (DNS SANs, else CN), lower case: fn is called with each. */
 void tls_server_names(const struct tls_context *tls, void (*fn)(struct span name, void *arg),

@@ -74,18 +74,27 @@ bool tls_peer_read(const SSL *ssl, struct arena *arena, struct tls_peer *ret_pee
 	return true;
 }
 
-/* A connection that asked for no name, or for one that no certificate has, got the first
- * certificate for want of a better one: that it does not hold the host either says nothing. */
+/* A connection that asked for no name got the first certificate for want of a better one. */
+bool tls_ssl_asked(const SSL *ssl, struct span host)
+{
+	const char *asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+
+	return !asked || host.len == 0 || span_ieq(span_str(asked), host);
+}
+
+/* Nor does it say anything that a certificate does not hold the host, which was given to one who
+ * asked for a name that no certificate has. */
 bool tls_ssl_covers(const SSL *ssl, struct span host)
 {
 	const struct tls_context *tls = tls_context_of(SSL_get_SSL_CTX(ssl));
 	const char *asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 	char name[TLS_NAME_MAX + 1];
 
-	if (!asked || host.len == 0 || span_ieq(span_str(asked), host) ||
-	    !tls_server_covers(tls, asked))
+	if (!asked || !tls_server_covers(tls, asked))
 		return true;
-	if (host.len > TLS_NAME_MAX)
+	if (host.len > 2 && host.at[0] == '[') /* an address of IPv6 */
+		host = span_of(host.at + 1, host.len - 2);
+	if (host.len > TLS_NAME_MAX || span_find(host, 0) < host.len)
 		return false;
 	memcpy(name, host.at, host.len);
 	name[host.len] = '\0';

@@ -26,6 +26,12 @@ enum {
 	/* Header, explicit nonce, padding, tag: what any cipher adds to a full record. */
 	RECORD_SEALED_BYTES = RECORD_BYTES + 512,
 	GATHERED_RECORDS = 4,
+	/* A record is read when all of it has come. While the congestion window opens (10 segments,
+	 * then twice as many with each round trip), a full one would take several round trips;
+	 * these fit in three segments. After START_BYTES the window holds a full record. */
+	START_RECORD_BYTES = 4096,
+	START_BYTES = 64 * 1024,
+	START_AGAIN_MS = 1000, /* the kernel, too, begins anew after a pause */
 	/* Past the records of one call only alerts and handshakes are added. */
 	MAX_LEFT_BYTES = 256 * 1024,
 };
@@ -253,6 +259,8 @@ void tls_pipe_fini(struct tls_pipe *pipe)
 {
 	SSL_free(pipe->ssl);
 	pipe->ssl = NULL;
+	free(pipe->covered);
+	pipe->covered = NULL;
 	left_forget(pipe);
 }
 
@@ -341,22 +349,37 @@ static void pieces_drop(struct pieces *pieces, size_t n)
 }
 
 /* The next record's worth of bytes: in place where one piece has it all, else put together. */
-static struct span pieces_next(const struct pieces *from)
+static struct span pieces_next(const struct pieces *from, size_t max_bytes)
 {
 	struct pieces pieces = *from;
 	const struct iovec *first = pieces.iov;
 	size_t n = 0, first_left = first->iov_len - pieces.at;
 
-	if (first_left >= RECORD_BYTES || pieces.n_iov == 1)
+	if (first_left >= max_bytes || pieces.n_iov == 1)
 		return span_of((const uint8_t *)first->iov_base + pieces.at,
-			       MIN(first_left, RECORD_BYTES));
-	while (pieces.n_iov && n < RECORD_BYTES) {
-		size_t part = MIN(pieces.iov->iov_len - pieces.at, RECORD_BYTES - n);
+			       MIN(first_left, max_bytes));
+	while (pieces.n_iov && n < max_bytes) {
+		size_t part = MIN(pieces.iov->iov_len - pieces.at, max_bytes - n);
 		memcpy(scratch.plain + n, (const uint8_t *)pieces.iov->iov_base + pieces.at, part);
 		n += part;
 		pieces_drop(&pieces, part);
 	}
 	return span_of(scratch.plain, n);
+}
+
+/* How large the next record may be. */
+static size_t record_size(const struct tls_pipe *pipe)
+{
+	return pipe->started_bytes < START_BYTES ? START_RECORD_BYTES : RECORD_BYTES;
+}
+
+static void start_again_after_a_pause(struct tls_pipe *pipe)
+{
+	mono_t now = loop_now(pipe->loop);
+
+	if (mono_diff_ms(now, pipe->wrote_at) >= START_AGAIN_MS)
+		pipe->started_bytes = 0;
+	pipe->wrote_at = now;
 }
 
 /* No resumed write is ever outstanding: our BIO takes everything. */
@@ -374,15 +397,17 @@ int tls_pipe_writev(struct tls_pipe *pipe, const struct iovec *iov, int n_iov, b
 		return r;
 	held_take(pipe);
 	errors_forget();
+	start_again_after_a_pause(pipe);
 	pieces_drop(&pieces, 0);
-	for (int i = 0; i < GATHERED_RECORDS && pieces.n_iov; i++) {
-		struct span record = pieces_next(&pieces);
+	while (n < (size_t)GATHERED_RECORDS * RECORD_BYTES && pieces.n_iov) {
+		struct span record = pieces_next(&pieces, record_size(pipe));
 		int result = SSL_write_ex(pipe->ssl, record.at, record.len, &got);
 		if (result != 1) {
 			r = outcome_of(pipe, result);
 			break;
 		}
 		n += got;
+		pipe->started_bytes += (uint32_t)MIN(got, START_BYTES - pipe->started_bytes);
 		pieces_drop(&pieces, got);
 	}
 	bool held = last && pieces.n_iov == 0;

@@ -23,6 +23,9 @@ struct tls_pipe {
 	uint8_t *left;
 	size_t left_at, left_len, left_cap;
 	bool held; /* `left` is no backlog: it leaves with what is written or said next */
+	uint32_t started_bytes; /* written since the start or the last pause, up to a limit */
+	mono_t wrote_at;
+	char *covered; /* owned: the last host besides SNI's that conn_covers() found; NULL: none */
 };
 
 /* `pipe` is zeroed memory. Errors: -ENOMEM. */

@@ -43,8 +43,10 @@ static inline void tls_ctx_drop(SSL_CTX **ctx)
 /* A connection's state, ready for its handshake; the role is the context's. `server_name` (client
  * contexts) is sent as SNI unless it is an IP address, and is verified. NULL: out of memory. */
 SSL *tls_ssl_new(struct tls_context *tls, const char *server_name);
-/* As conn_peer(), conn_covers(). */
+/* As conn_peer(). */
 bool tls_peer_read(const SSL *ssl, struct arena *arena, struct tls_peer *ret_peer);
+/* conn_covers() in two steps, the first cheap: is it what SNI asked for? If not, look. */
+bool tls_ssl_asked(const SSL *ssl, struct span host);
 bool tls_ssl_covers(const SSL *ssl, struct span host);
 /* Why the last operation failed, from OpenSSL's queue, which is emptied. Static text. */
 const char *tls_failure_text(const SSL *ssl);

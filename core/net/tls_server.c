@@ -10,12 +10,18 @@
 #include <ctype.h>
 #include <stdio.h>
 
+#include "core/buf.h"
 #include "core/cursor.h"
 #include "core/error.h"
 #include "core/net/crypto.h"
 #include "core/net/tls_priv.h"
 
-enum { TLS_CACHED_SESSIONS = 20000, TLS_SESSION_TIMEOUT_S = 7200 };
+enum {
+	TLS_CACHED_SESSIONS = 20000,
+	TLS_SESSION_TIMEOUT_S = 7200,
+	READ_BYTES = 4096,
+	MAX_POLICY_BYTES = 64 << 20, /* lists of revoked certificates can be long */
+};
 
 /* Mozilla's intermediate list, version 5.7: forward secrecy and AEAD alone. */
 static const char intermediate_ciphers[] =
@@ -84,18 +90,45 @@ static int on_ticket(SSL *ssl, uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *ciphe
 	return old ? 2 : 1;
 }
 
-/* Resumption never crosses a boundary: OpenSSL compares this of the session and the context. */
-static int policy_set(SSL_CTX *ctx, const struct tls_server_conf *conf)
+static void file_add(struct buf *text, const char *file)
+{
+	BIO *bio = file ? BIO_new_file(file, "r") : NULL;
+	uint8_t *room;
+	int n;
+
+	buf_add_byte(text, '|');
+	while (bio && (room = buf_room(text, READ_BYTES)) &&
+	       (n = BIO_read(bio, room, READ_BYTES)) > 0)
+		buf_grew(text, (size_t)n);
+	BIO_free(bio);
+}
+
+static void policy_add_name(struct span name, void *arg)
+{
+	struct buf *text = arg;
+
+	buf_add_byte(text, '|');
+	buf_add(text, name);
+}
+
+/* Resumption never crosses a boundary: OpenSSL compares this of the session and the context. A
+ * session is not verified again, so what it was verified by belongs to it. */
+static int policy_set(const struct tls_context *tls, const struct tls_server_conf *conf)
 {
 	uint8_t digest[CRYPTO_HASH_BYTES];
-	char text[512];
-	int len =
-		snprintf(text, sizeof(text), "%s|%s|%s|%d", conf->policy ? conf->policy : "",
-			 conf->client_ca_file ? conf->client_ca_file : "",
-			 conf->client_crl_file ? conf->client_crl_file : "", conf->client_required);
+	struct buf text;
 
-	crypto_sha256(span_of(text, MIN((size_t)len, sizeof(text) - 1)), digest);
-	return SSL_CTX_set_session_id_context(ctx, digest, sizeof(digest));
+	buf_init(&text, MAX_POLICY_BYTES);
+	buf_printf(&text, "%s|%d|%d", conf->policy ? conf->policy : "", conf->client_required,
+		   conf->client_depth);
+	file_add(&text, conf->client_ca_file);
+	file_add(&text, conf->client_crl_file);
+	tls_server_names(tls, policy_add_name, &text);
+	int r = text.failed ? err_new(-ENOMEM) : crypto_sha256(buf_span(&text), digest);
+	buf_fini(&text);
+	if (r == 0 && SSL_CTX_set_session_id_context(tls->ctx, digest, sizeof(digest)) != 1)
+		r = err_new(-EIO);
+	return err_pass(r);
 }
 
 static void sessions_set(SSL_CTX *ctx, const struct tls_server_conf *conf)
@@ -108,7 +141,6 @@ static void sessions_set(SSL_CTX *ctx, const struct tls_server_conf *conf)
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_AUTO_CLEAR);
 	SSL_CTX_sess_set_cache_size(ctx, TLS_CACHED_SESSIONS);
 	SSL_CTX_set_timeout(ctx, timeout_s);
-	policy_set(ctx, conf);
 	/* One ticket a handshake: each resumption brings the next. */
 	SSL_CTX_set_num_tickets(ctx, 1);
 	if (!conf->tickets)
@@ -182,6 +214,15 @@ static int ciphers_set(SSL_CTX *ctx, const struct tls_server_conf *conf, char *r
 	return 0;
 }
 
+/* That we know the name is said in the session (of TLS 1.2), too, so that who resumes it is known
+ * to have asked for it. */
+static int on_server_name(SSL *ssl, int *ret_alert, void *arg)
+{
+	(void)ret_alert, (void)arg;
+	return SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) ? SSL_TLSEXT_ERR_OK
+								  : SSL_TLSEXT_ERR_NOACK;
+}
+
 static int server_set(SSL_CTX *ctx, const struct tls_server_conf *conf, char *reterr)
 {
 	int r = ciphers_set(ctx, conf, reterr);
@@ -192,6 +233,7 @@ static int server_set(SSL_CTX *ctx, const struct tls_server_conf *conf, char *re
 	/* DHE with a group of the key's strength; ECDHE comes before it. */
 	SSL_CTX_set_dh_auto(ctx, 1);
 	SSL_CTX_set_max_early_data(ctx, 0);
+	SSL_CTX_set_tlsext_servername_callback(ctx, on_server_name);
 	if (conf->alpn_len)
 		SSL_CTX_set_alpn_select_cb(ctx, alpn_choose, NULL);
 	return err_pass(client_set(ctx, conf, reterr));
@@ -209,9 +251,12 @@ int tls_server_new(const struct tls_server_conf *conf, struct tls_context **ret_
 		r = tls_certificate_load(ctx, conf->certificate_file, conf->key_file, reterr);
 	if (r < 0)
 		return err_pass(r);
-	struct tls_context *tls = tls_context_of(TAKE(ctx));
+	struct tls_context *tls = tls_context_of(ctx);
 	tls->is_server = true;
-	*ret_tls = tls;
+	r = policy_set(tls, conf);
+	if (r < 0)
+		return tls_refuse(reterr, conf->certificate_file, err_text(r), r);
+	*ret_tls = tls_context_of(TAKE(ctx));
 	return 0;
 }
 
@@ -243,7 +288,8 @@ bool tls_server_covers(const struct tls_context *tls, const char *host)
 
 	MUST(tls->kind == TLS_KIND && tls->is_server && certificate);
 	return X509_check_host(certificate, host, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) ==
-	       1;
+		       1 ||
+	       X509_check_ip_asc(certificate, host, 0) == 1;
 }
 
 /* ---- SNI ---------------------------------------------------------------------------------------
