@@ -204,6 +204,7 @@ static const struct conf_key service_keys[] = {
 	CONF_LIST_OF(struct service_conf, hosts, n_hosts, CONF_TYPE_STRING, CONF_REQUIRED, "`www.example.com`, `*.example.com` for all below it, `*` for what nobody else has"),
 	CONF_LIST   (struct service_conf, routes, n_routes, &route_section, CONF_REQUIRED, "at least one"),
 	CONF_SIZE   (struct service_conf, "max_body", max_body_bytes, 0, 1ULL << 50, "0", "of a request's body; a larger one gets 413. 0: no limit, for bodies are streamed and cost no memory"),
+	CONF_BOOL   (struct service_conf, trace, "false", "hand TRACE on to origins, which may reflect what it carries; else it gets 405"),
 	{ .name = "degraded_below", .type = CONF_TYPE_COUNT, .offset = offsetof(struct service_conf, degraded_below_pct), .has_range = true, .min = 0, .max = 100,
 	  .initial = "50", .help = "percent of its origins' weight that must be up, or the cluster hears that the service is degraded; at 0 percent it is down" },
 	CONF_END
@@ -264,11 +265,18 @@ static const struct conf_section http2_section = {
 static const struct conf_choice forward_choices[] = {
 	{ "append", FORWARD_FOR_APPEND }, { "replace", FORWARD_FOR_REPLACE }, { "off", FORWARD_FOR_OFF }, { NULL, 0 }
 };
+static const struct conf_choice request_id_accepts[] = { { "never", REQUEST_ID_NEVER }, { "trusted", REQUEST_ID_TRUSTED }, { "always", REQUEST_ID_ALWAYS }, { NULL, 0 } };
 static const struct conf_key forwarded_keys[] = {
-	CONF_CHOICE(struct forward_conf, x_forwarded_for, forward_choices, "append", "the client's address: behind what came, instead of it, or not at all"),
-	CONF_BOOL  (struct forward_conf, x_forwarded_proto, "true", "`http` or `https`, as the client came; what the client said of it is dropped"),
+	{ .name = "trusted", .type = CONF_TYPE_LIST, CONF_AT(struct forward_conf, client.trusted), .n_offset = offsetof(struct forward_conf, client.n_trusted), .item = CONF_TYPE_PREFIX, .help = "prefixes of the proxies in front of us: what they say of clients is believed and passed on; what anyone else says is dropped" },
+	CONF_CHOICE(struct forward_conf, x_forwarded_for, forward_choices, "append", "the address of who speaks to us: behind what a trusted proxy said, instead of it, or not at all"),
+	CONF_BOOL  (struct forward_conf, x_forwarded_proto, "true", "`http` or `https`, as the client came, or as a trusted proxy says that it came"),
 	CONF_BOOL  (struct forward_conf, x_forwarded_host,  "true", "the Host that the client asked for; likewise"),
+	CONF_BOOL  (struct forward_conf, x_forwarded_port,  "false", "our port; likewise"),
 	CONF_BOOL  (struct forward_conf, x_real_ip, "false", "the client's address alone, in X-Real-IP"),
+	CONF_BOOL  (struct forward_conf, forwarded, "false", "all of it in one field, Forwarded (RFC 7239)"),
+	CONF_BOOL  (struct forward_conf, client_certificate, "false", "what the client's certificate says: X-SSL-Client-Verify, -Subject, -Fingerprint, and Client-Cert (RFC 9440); what a client sends of these is dropped"),
+	{ .name = "request_id", .type = CONF_TYPE_BOOL, CONF_AT(struct forward_conf, client.request_id), .initial = "false", .help = "each request has a number of its own, in X-Request-ID and in `$request_id`" },
+	{ .name = "request_id_accept", .type = CONF_TYPE_CHOICE, CONF_AT(struct forward_conf, client.request_id_accept), .choices = request_id_accepts, .initial = "trusted", .help = "whose X-Request-ID is kept; else one is made" },
 	CONF_STRING(struct forward_conf, via, CONF_OPTIONAL, "meridian", "our name in Via, both ways; empty: no Via"),
 	CONF_END
 };

@@ -442,6 +442,7 @@ static int worker_make(struct worker *worker)
 		.node = worker->setup.node,
 		.region = worker->setup.region,
 	};
+	rng_seed_os(&worker->env.rng);
 	worker->maker = (struct exchange_maker){
 		.begin = exchange_begin,
 		.arg = &worker->env,

@@ -59,6 +59,7 @@ struct exchange_env {
 	struct access_log *log; /* NULL: none */
 	requester_begin_fn begin_requester;
 	const char *node, *region;
+	struct rng rng;               /* of requests' ids */
 	struct exchange_world *world; /* the present one: a reference */
 	struct exchange_stock exchanges;
 	struct fetch_stock fetches;

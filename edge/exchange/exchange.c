@@ -141,6 +141,11 @@ static enum exchange_step step_route(struct exchange *x)
 {
 	struct span path = x->request->path;
 
+	if (client_find(&x->world->forward->client, x->request, conn_from(x->conn), &x->env->rng,
+			x->arena, &x->client) < 0) {
+		exchange_refuse(x, REASON_CLIENT_HEAD_LARGE);
+		return STEP_WAIT;
+	}
 	if (x->request->method == HTTP_METHOD_CONNECT) {
 		exchange_refuse(x, REASON_METHOD_REFUSED);
 		return STEP_WAIT;
@@ -160,6 +165,10 @@ static enum exchange_step step_route(struct exchange *x)
 	x->route = route_find(&x->service->routes, path);
 	if (!x->route) {
 		exchange_refuse(x, REASON_NO_ROUTE);
+		return STEP_WAIT;
+	}
+	if (x->request->method == HTTP_METHOD_TRACE && !x->service->conf->trace) {
+		exchange_refuse(x, REASON_METHOD_REFUSED);
 		return STEP_WAIT;
 	}
 	if (!body_fits(x)) {
@@ -209,7 +218,7 @@ static int upstream_make(struct exchange *x)
 	x->upstream = ARENA_NEW(x->arena, struct http_head);
 	if (!x->upstream)
 		return err_new(-ENOBUFS);
-	int r = forward_request(x->world->forward, x->request, conn_from(x->conn), x->arena,
+	int r = forward_request(x->world->forward, x->request, &x->client, x->conn, x->arena,
 				x->upstream);
 	if (r == 0 && x->buffer)
 		buffer_frame(x, x->upstream);
@@ -277,6 +286,8 @@ static void write_log(const struct exchange *x, int64_t duration_us)
 		.request = x->request,
 		.response = x->begun ? x->response : NULL,
 		.conn = x->conn,
+		.client = x->client.addr,
+		.request_id = x->client.id,
 		.node = x->env->node,
 		.region = x->env->region,
 		.service = x->service ? x->service->conf->name : NULL,

@@ -25,6 +25,7 @@ struct exchange {
 	struct http_head *upstream;    /* the same as the origin gets it */
 	struct arena *arena;           /* the responder's */
 	struct conn *conn;             /* the client's, as long as the responder */
+	struct client client;
 	const struct service *service; /* NULL: none was found */
 	const struct route *route;
 	struct fetch *fetch;              /* a reference; NULL: none was begun */

@@ -19,7 +19,9 @@ enum facts_escape {
 struct facts {
 	const struct http_head *request;
 	const struct http_head *response; /* NULL: none yet */
-	struct conn *conn;                /* the client's */
+	struct conn *conn;                /* from whom the request came */
+	const struct addr *client;        /* who asked, perhaps behind that one */
+	struct span request_id;           /* empty: none */
 	const char *node, *region;        /* ours; "" for none */
 	const char *service, *pool;       /* names; NULL: none was found */
 	const struct addr *origin;        /* NULL: none was asked */

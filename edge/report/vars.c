@@ -76,7 +76,24 @@ static struct span get_client_address(void *subject, struct span rest, struct ar
 	char text[IP_TEXT_MAX];
 
 	(void)rest;
+	return printed(arena, addr_ip_text(facts->client, text));
+}
+
+static struct span get_peer_address(void *subject, struct span rest, struct arena *arena)
+{
+	const struct facts *facts = subject;
+	char text[IP_TEXT_MAX];
+
+	(void)rest;
 	return printed(arena, addr_ip_text(conn_from(facts->conn), text));
+}
+
+static struct span get_request_id(void *subject, struct span rest, struct arena *arena)
+{
+	const struct facts *facts = subject;
+
+	(void)rest;
+	return foreign(facts, facts->request_id, arena);
 }
 
 static struct span get_client_port(void *subject, struct span rest, struct arena *arena)
@@ -388,7 +405,9 @@ static struct span get_time_log(void *subject, struct span rest, struct arena *a
 
 /* clang-format off */
 const struct var_def edge_vars[] = {
-	{ "client_address",       get_client_address,  "the client's IP address" },
+	{ "client_address",       get_client_address,  "the client's IP address; behind trusted proxies, as they say" },
+	{ "peer_address",         get_peer_address,    "the IP address that the connection came from" },
+	{ "request_id",           get_request_id,      "the request's own number: see `forwarded.request_id`" },
 	{ "client_port",          get_client_port,     "the client's port" },
 	{ "server_address",       get_server_address,  "our address and port that the client used" },
 	{ "tls_version",          get_tls_version,     "TLSv1.3; empty for plain" },

@@ -15,6 +15,7 @@ struct service_conf {
 	struct route_conf *routes;
 	size_t n_routes;
 	uint64_t max_body_bytes;     /* of a request; 0: no limit */
+	bool trace;                  /* TRACE is handed on */
 	uint32_t degraded_below_pct; /* of the capacity of its origins */
 };
 

@@ -4,6 +4,8 @@
  */
 #include "../edge_test.h"
 
+#include <sys/socket.h>
+
 #include "edge/exchange/forward.h"
 
 static const struct forward_conf usual = { .x_forwarded_for = FORWARD_FOR_APPEND,
@@ -13,14 +15,35 @@ static const struct forward_conf usual = { .x_forwarded_for = FORWARD_FOR_APPEND
 
 struct stage {
 	struct arena arena;
-	struct addr client;
+	struct addr peer;
+	struct client client;
+	struct loop *loop;
+	struct conn *conn;
+	int other_end;
 	struct http_head request, out;
 };
 
+static void on_nothing(struct conn *conn, void *arg)
+{
+	(void)conn, (void)arg;
+}
+
 static void stage_open(struct stage *stage)
 {
+	static const struct conn_events events = { on_nothing, on_nothing, on_nothing, on_nothing,
+						   on_nothing };
+	int fds[2];
+
+	*stage = (struct stage){ .loop = NULL };
 	arena_init(&stage->arena, 65536);
-	assert_true(addr_parse(SPAN_LIT("203.0.113.7:99"), &stage->client));
+	assert_true(addr_parse(SPAN_LIT("203.0.113.7:99"), &stage->peer));
+	stage->client = (struct client){ .addr = &stage->peer };
+	assert_int_equal(loop_new("test", &stage->loop), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	stage->other_end = fds[1];
+	assert_int_equal(
+		conn_accept(stage->loop, fds[0], &stage->peer, NULL, &events, NULL, &stage->conn),
+		0);
 	assert_int_equal(http_head_init(&stage->request, &stage->arena), 0);
 	stage->request.method = HTTP_METHOD_GET;
 	stage->request.scheme = SPAN_LIT("https");
@@ -29,11 +52,19 @@ static void stage_open(struct stage *stage)
 	stage->request.version_minor = 1;
 }
 
+static void stage_close(struct stage *stage)
+{
+	conn_close(stage->conn);
+	close(stage->other_end);
+	loop_free(stage->loop);
+	arena_fini(&stage->arena);
+}
+
 static void forward(struct stage *stage, const struct forward_conf *conf)
 {
-	assert_int_equal(
-		forward_request(conf, &stage->request, &stage->client, &stage->arena, &stage->out),
-		0);
+	assert_int_equal(forward_request(conf, &stage->request, &stage->client, stage->conn,
+					 &stage->arena, &stage->out),
+			 0);
 }
 
 static void expect(const struct stage *stage, enum http_name id, const char *value)
@@ -62,10 +93,10 @@ static void origin_learns_who_asked_and_how(void **state)
 	expect(&stage, HTTP_NAME_VIA, "1.1 edge");
 	expect(&stage, HTTP_NAME_X_REAL_IP, NULL);
 	assert_int_equal(stage.request.n_fields, 0); /* the client's head stays as it is */
-	arena_fini(&stage.arena);
+	stage_close(&stage);
 }
 
-static void address_goes_behind_all_that_came(void **state)
+static void address_goes_behind_what_a_trusted_one_said(void **state)
 {
 	struct stage stage;
 
@@ -77,9 +108,12 @@ static void address_goes_behind_all_that_came(void **state)
 				       SPAN_LIT("192.0.2.2, 192.0.2.3")),
 			 0);
 	forward(&stage, &usual);
+	expect(&stage, HTTP_NAME_X_FORWARDED_FOR, "203.0.113.7"); /* anyone may say anything */
+	stage.client.trusted = true;
+	forward(&stage, &usual);
 	expect(&stage, HTTP_NAME_X_FORWARDED_FOR, "192.0.2.1, 192.0.2.2, 192.0.2.3, 203.0.113.7");
 	assert_int_equal(stage.out.n_fields, 4);
-	arena_fini(&stage.arena);
+	stage_close(&stage);
 }
 
 static void what_the_client_claims_is_replaced_or_dropped(void **state)
@@ -103,7 +137,54 @@ static void what_the_client_claims_is_replaced_or_dropped(void **state)
 	expect(&stage, HTTP_NAME_VIA, NULL);
 	forward(&stage, &usual);
 	expect(&stage, HTTP_NAME_X_FORWARDED_PROTO, "https");
-	arena_fini(&stage.arena);
+	stage_close(&stage);
+}
+
+static void trusted_proxy_is_believed(void **state)
+{
+	const struct forward_conf conf = { .x_forwarded_proto = true,
+					   .x_forwarded_host = true,
+					   .x_forwarded_port = true,
+					   .x_real_ip = true,
+					   .forwarded = true,
+					   .client = { .request_id = true },
+					   .via = "" };
+	struct stage stage;
+	struct addr real;
+
+	(void)state;
+	stage_open(&stage);
+	assert_true(addr_parse_ip(SPAN_LIT("2001:db8::7"), &real));
+	stage.client = (struct client){ .addr = &real, .trusted = true, .id = SPAN_LIT("abc") };
+	assert_int_equal(
+		http_head_add(&stage.request, HTTP_NAME_X_FORWARDED_PROTO, SPAN_LIT("http")), 0);
+	assert_int_equal(http_head_add(&stage.request, HTTP_NAME_FORWARDED, SPAN_LIT("for=_x")), 0);
+	forward(&stage, &conf);
+	expect(&stage, HTTP_NAME_X_FORWARDED_PROTO, "http");
+	expect(&stage, HTTP_NAME_X_FORWARDED_HOST, "www.example");
+	expect(&stage, HTTP_NAME_X_REAL_IP, "2001:db8::7");
+	expect(&stage, HTTP_NAME_X_REQUEST_ID, "abc");
+	expect(&stage, HTTP_NAME_FORWARDED,
+	       "for=_x, for=203.0.113.7;by=unix;proto=https;host=\"www.example\"");
+	stage_close(&stage);
+}
+
+static void claims_about_certificates_are_dropped(void **state)
+{
+	const struct forward_conf conf = { .client_certificate = true, .via = "" };
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage);
+	assert_int_equal(http_head_add_other(&stage.request, SPAN_LIT("x-ssl-client-verify"),
+					     SPAN_LIT("SUCCESS")),
+			 0);
+	assert_int_equal(
+		http_head_add_other(&stage.request, SPAN_LIT("Client-Cert"), SPAN_LIT(":x:")), 0);
+	assert_int_equal(http_head_add_other(&stage.request, SPAN_LIT("X-Mine"), SPAN_LIT("1")), 0);
+	forward(&stage, &conf);
+	assert_int_equal(stage.out.n_fields, 2); /* X-Mine, X-Forwarded-For */
+	stage_close(&stage);
 }
 
 static void hops_are_counted_for_options_and_trace_alone(void **state)
@@ -136,7 +217,7 @@ static void hops_are_counted_for_options_and_trace_alone(void **state)
 			forward(&stage, &usual);
 			expect(&stage, HTTP_NAME_MAX_FORWARDS, rows[i].left);
 		}
-		arena_fini(&stage.arena);
+		stage_close(&stage);
 	}
 }
 
@@ -151,7 +232,7 @@ static void response_gets_our_via_behind_the_others(void **state)
 	assert_int_equal(forward_response(&usual, &stage.request, &stage.arena), 0);
 	assert_int_equal(stage.request.n_fields, 2);
 	assert_true(span_eq(stage.request.fields[1].value, SPAN_LIT("1.0 edge")));
-	arena_fini(&stage.arena);
+	stage_close(&stage);
 }
 
 static void full_arena_is_said(void **state)
@@ -162,17 +243,20 @@ static void full_arena_is_said(void **state)
 	(void)state;
 	stage_open(&stage);
 	arena_init(&none, 0);
-	assert_true(forward_request(&usual, &stage.request, &stage.client, &none, &stage.out) < 0);
+	assert_true(forward_request(&usual, &stage.request, &stage.client, stage.conn, &none,
+				    &stage.out) < 0);
 	arena_fini(&none);
-	arena_fini(&stage.arena);
+	stage_close(&stage);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(origin_learns_who_asked_and_how),
-		cmocka_unit_test(address_goes_behind_all_that_came),
+		cmocka_unit_test(address_goes_behind_what_a_trusted_one_said),
 		cmocka_unit_test(what_the_client_claims_is_replaced_or_dropped),
+		cmocka_unit_test(trusted_proxy_is_believed),
+		cmocka_unit_test(claims_about_certificates_are_dropped),
 		cmocka_unit_test(hops_are_counted_for_options_and_trace_alone),
 		cmocka_unit_test(response_gets_our_via_behind_the_others),
 		cmocka_unit_test(full_arena_is_said),
