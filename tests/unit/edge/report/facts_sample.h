@@ -63,6 +63,7 @@ static inline void facts_sample_make(struct facts_sample *sample)
 	sample->facts = (struct facts){
 		.request = &sample->request,
 		.conn = conn,
+		.client = conn_from(conn),
 		.node = "eu-1",
 		.region = "eu",
 		.service = "web",
