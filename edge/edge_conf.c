@@ -5,6 +5,7 @@
  */
 #include "edge/edge_conf.h"
 
+#include "core/net/proxy_protocol.h"
 #include "edge/balance/pool.h"
 #include "edge/listen/listener.h"
 #include "edge/report/facts.h"
@@ -56,10 +57,20 @@ static const struct conf_section listener_tls_section = {
 };
 
 static const struct conf_choice listener_https[] = { { "both", LISTENER_HTTP_BOTH }, { "http1", LISTENER_HTTP1 }, { "http2", LISTENER_HTTP2 }, { NULL, 0 } };
+static const struct conf_key proxy_protocol_keys[] = {
+	CONF_LIST_OF(struct proxy_protocol_conf, trusted, n_trusted, CONF_TYPE_PREFIX, CONF_REQUIRED, "prefixes of the proxies in front of us: each of their connections must begin with a PROXY header, version 1 or 2; those of others have none"),
+	CONF_END
+};
+static const struct conf_section proxy_protocol_section = {
+	.name = "listeners[].proxy_protocol", .struct_size = sizeof(struct proxy_protocol_conf), .keys = proxy_protocol_keys,
+	.help = "The client's address as a proxy of layer 4 tells it.",
+};
+
 static const struct conf_key listener_keys[] = {
 	CONF_STRING(struct listener_section, name, CONF_REQUIRED, CONF_NO_INITIAL, "for logs"),
 	CONF_SCALAR(struct listener_section, CONF_TYPE_ADDRESS, address, CONF_REQUIRED, "where clients connect"),
 	CONF_CHOICE(struct listener_section, http, listener_https, "both", "which versions of HTTP: `http1`, `http2` or `both`: by ALPN with TLS, without it by how the client begins"),
+	CONF_SECTION_OPTIONAL(struct listener_section, proxy_protocol, &proxy_protocol_section, "a PROXY header before all else"),
 	CONF_SECTION_OPTIONAL(struct listener_section, tls, &listener_tls_section, "TLS to clients"),
 	CONF_END
 };
@@ -83,6 +94,7 @@ static const struct conf_section tls_section = {
 
 static const struct conf_choice balance_policies[] = { { "round_robin", POOL_ROUND_ROBIN }, { NULL, 0 } };
 
+static const struct conf_choice proxy_versions[] = { { "off", PROXY_OFF }, { "v1", PROXY_V1 }, { "v2", PROXY_V2 }, { NULL, 0 } };
 static const struct conf_choice pool_protocols[] = { { "http1", POOL_HTTP1 }, { "http2", POOL_HTTP2 }, { "auto", POOL_AUTO }, { NULL, 0 } };
 
 static const struct conf_key origin_keys[] = {
@@ -100,6 +112,10 @@ static const struct conf_key pool_tls_keys[] = {
 	CONF_PATH  (struct pool_tls_conf, ca, CONF_OPTIONAL, CONF_NO_INITIAL, "PEM file of the authorities to trust; none: the system's"),
 	CONF_STRING(struct pool_tls_conf, server_name, CONF_OPTIONAL, CONF_NO_INITIAL, "the name to ask for and to verify; none: the origin's host"),
 	CONF_BOOL  (struct pool_tls_conf, verify, "true", "verify the origin's certificate"),
+	CONF_PATH  (struct pool_tls_conf, certificate, CONF_OPTIONAL, CONF_NO_INITIAL, "PEM file: what we show to an origin that asks who we are"),
+	CONF_PATH  (struct pool_tls_conf, key, CONF_OPTIONAL, CONF_NO_INITIAL, "PEM file: its private key; none: it stands in the file of the certificate"),
+	CONF_CHOICE(struct pool_tls_conf, min_version, tls_versions, "1.2", "the oldest version of TLS that is spoken to origins"),
+	CONF_CHOICE(struct pool_tls_conf, max_version, tls_versions, "1.3", "the newest"),
 	CONF_END
 };
 static const struct conf_section pool_tls_section = {
@@ -143,6 +159,7 @@ static const struct conf_key pool_keys[] = {
 	CONF_COUNT   (struct pool_conf, retries, 0, 8, "2", "tries at other origins, while none can have begun to act on the request"),
 	CONF_COUNT   (struct pool_conf, max_idle_connections, 0, 65536, "256", "kept open to one origin by one worker"),
 	CONF_DURATION(struct pool_conf, "idle_timeout",       idle_timeout_ms,       10, DAY_MS,  "60s", "how long an idle connection is kept: less than the origin keeps it"),
+	CONF_CHOICE  (struct pool_conf, proxy_protocol, proxy_versions, "off", "begin each connection with a PROXY header that names the client: `off`, `v1` or `v2`. Such a connection serves one request"),
 	CONF_CHOICE  (struct pool_conf, protocol, pool_protocols, "http1", "what is spoken to the origins: `http1`, `http2` (over TLS by ALPN, else by prior knowledge), or `auto`: what the origin chooses by ALPN"),
 	CONF_SECTION_OPTIONAL(struct pool_conf, tls, &pool_tls_section, "TLS to the origins"),
 	CONF_SECTION_OPTIONAL(struct pool_conf, health_check, &health_check_section, "how their health is found out"),

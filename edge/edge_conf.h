@@ -27,6 +27,11 @@ struct listener_section {
 	const char *name;
 	struct addr address;
 	int http; /* enum listener_http */
+	struct proxy_protocol_conf {
+		bool set;
+		struct prefix *trusted;
+		size_t n_trusted;
+	} proxy_protocol;
 	struct listener_tls_conf {
 		bool set;
 		struct certificate_conf *certificates;

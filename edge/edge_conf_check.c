@@ -62,6 +62,12 @@ static void name_check(struct conf *conf, struct name **names, const char *const
 /* ---- listeners ---------------------------------------------------------------------------------
  */
 
+static void versions_check(struct conf *conf, const int *min_version, const int *max_version)
+{
+	if (*min_version > *max_version)
+		conf_fault(conf, min_version, "the oldest version is newer than the newest");
+}
+
 static void listeners_check(struct conf *conf, const struct edge_conf *edge)
 {
 	CLEANUP(names_free) struct name *names = NULL;
@@ -77,6 +83,9 @@ static void listeners_check(struct conf *conf, const struct edge_conf *edge)
 					   "another listener has the address %s",
 					   addr_text(&listener->address, text));
 		}
+		if (listener->tls.set)
+			versions_check(conf, &listener->tls.min_version,
+				       &listener->tls.max_version);
 		if (listener->tls.set && listener->tls.n_certificates == 0)
 			conf_fault(conf, &listener->tls.certificates,
 				   "expected at least one certificate");
@@ -94,6 +103,15 @@ static void health_check_check(struct conf *conf, const struct health_check_conf
 		conf_fault(conf, &check->http.path, "expected a path that begins with \"/\"");
 }
 
+static void pool_tls_check(struct conf *conf, const struct pool_tls_conf *tls)
+{
+	if (!tls->set)
+		return;
+	versions_check(conf, &tls->min_version, &tls->max_version);
+	if (tls->key && !tls->certificate)
+		conf_fault(conf, &tls->key, "a key without a certificate");
+}
+
 static void pools_check(struct conf *conf, const struct edge_conf *edge)
 {
 	CLEANUP(names_free) struct name *names = NULL;
@@ -104,6 +122,7 @@ static void pools_check(struct conf *conf, const struct edge_conf *edge)
 		if (pool->n_origins == 0)
 			conf_fault(conf, &pool->origins, "expected at least one origin");
 		health_check_check(conf, &pool->health_check);
+		pool_tls_check(conf, &pool->tls);
 	}
 }
 

@@ -46,7 +46,11 @@ static int pools_tls_make(struct edge_plan *plan)
 		const struct tls_client_conf conf = { .ca_file = pool->tls.ca,
 						      .insecure = !pool->tls.verify,
 						      .alpn = alpn.at,
-						      .alpn_len = alpn.len };
+						      .alpn_len = alpn.len,
+						      .certificate_file = pool->tls.certificate,
+						      .key_file = pool->tls.key,
+						      .min_version = pool->tls.min_version,
+						      .max_version = pool->tls.max_version };
 		char text[RETERR_BYTES] = "";
 		if (!pool_uses_tls(pool))
 			continue;

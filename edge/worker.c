@@ -158,6 +158,8 @@ static void listener_conf_fill(const struct edge_plan *plan, size_t i,
 			   .drain_grace_ms = h1_server_limits_usual.drain_grace_ms },
 		.http = (enum listener_http)plan->edge->listeners[i].http,
 		.http2 = http2_limits(plan->edge),
+		.proxies = plan->edge->listeners[i].proxy_protocol.trusted,
+		.n_proxies = plan->edge->listeners[i].proxy_protocol.n_trusted,
 		.handshake_timeout_ms = timeouts->tls_handshake_ms,
 		.max_conns = limits->connections,
 	};

@@ -46,7 +46,7 @@ static int pool_make(const struct exchange_env *env, const struct edge_plan *pla
 			    .read_timeout_ms = conf->read_timeout_ms,
 			    .max_head_bytes = plan->edge->limits.response_head_bytes },
 		.connect_timeout_ms = conf->connect_timeout_ms,
-		.max_idle = conf->max_idle_connections,
+		.max_idle = conf->proxy_protocol ? 0 : conf->max_idle_connections,
 		.idle_timeout_ms = conf->idle_timeout_ms,
 	};
 

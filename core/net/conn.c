@@ -43,6 +43,12 @@ enum conn_state {
 #undef X
 };
 
+/* What goes before all else. */
+struct preamble {
+	size_t len;
+	uint8_t bytes[CONN_PREAMBLE_BYTES];
+};
+
 struct conn {
 	uint32_t kind;
 	enum conn_state state;
@@ -55,8 +61,9 @@ struct conn {
 	struct tls_pipe *pipe; /* behind us in memory; NULL: plain */
 	const struct conn_events *events;
 	void *arg;
-	const char *reason; /* static text */
-	struct addr *local; /* owned; NULL: not asked yet */
+	const char *reason;        /* static text */
+	struct addr *local;        /* owned; NULL: not asked yet */
+	struct preamble *preamble; /* owned; NULL: none, or it was sent */
 	LIST_ENTRY(conn) lingerers;
 	struct loop_io io;
 	struct loop_timer deadline;
@@ -101,7 +108,21 @@ static void conn_free(struct conn *conn)
 		tls_pipe_fini(conn->pipe);
 	close(conn->fd);
 	free(conn->local);
+	free(conn->preamble);
 	OBJ_FREE(conn);
+}
+
+static bool preamble_keep(struct conn *conn, struct span text)
+{
+	struct preamble *preamble = malloc(sizeof(*preamble));
+
+	MUST(text.len <= CONN_PREAMBLE_BYTES);
+	if (!preamble)
+		return false;
+	preamble->len = text.len;
+	memcpy(preamble->bytes, text.at, text.len);
+	conn->preamble = preamble;
+	return true;
 }
 
 /* fd is moved, also on failure. NULL: out of memory. */
@@ -124,6 +145,10 @@ static struct conn *conn_new(struct loop *loop, int fd, const struct conn_target
 	conn->task = (struct loop_task){ .fn = on_task, .arg = conn };
 	loop_io_init(&conn->io, loop, fd, on_io_readable, on_io_writable, conn);
 	loop_timer_init(&conn->deadline, loop, on_timer, conn);
+	if (target->preamble.len && !preamble_keep(conn, target->preamble)) {
+		conn_free(conn);
+		return NULL;
+	}
 	if (!target->tls)
 		return conn;
 	conn->pipe = (struct tls_pipe *)(void *)(conn + 1);
@@ -131,6 +156,8 @@ static struct conn *conn_new(struct loop *loop, int fd, const struct conn_target
 		conn_free(conn);
 		return NULL;
 	}
+	if (target->resume)
+		tls_pipe_resume(conn->pipe, target->resume);
 	return conn;
 }
 
@@ -325,9 +352,24 @@ static void shake_hands(struct conn *conn)
 	UNREACHABLE();
 }
 
+/* Nothing was sent before, so the kernel has room for it. */
+static bool preamble_send(struct conn *conn)
+{
+	struct preamble *preamble = TAKE(conn->preamble);
+	bool sent = !preamble || send(conn->fd, preamble->bytes, preamble->len, MSG_NOSIGNAL) ==
+					 (ssize_t)preamble->len;
+
+	free(preamble);
+	return sent;
+}
+
 static void tcp_stands(struct conn *conn)
 {
 	conn->established = true;
+	if (!preamble_send(conn)) {
+		fail(conn, "could not send the PROXY header");
+		return;
+	}
 	if (!conn->pipe) {
 		open_now(conn);
 		return;
@@ -630,6 +672,16 @@ const struct addr *conn_from(const struct conn *conn)
 	return &conn->from;
 }
 
+int conn_set_local(struct conn *conn, const struct addr *local)
+{
+	if (!conn->local)
+		conn->local = malloc(sizeof(*conn->local));
+	if (!conn->local)
+		return err_new(-ENOMEM);
+	*conn->local = *local;
+	return 0;
+}
+
 const struct addr *conn_local(struct conn *conn)
 {
 	static const struct addr none;
@@ -682,6 +734,11 @@ const char *conn_tls_version(const struct conn *conn)
 const char *conn_tls_cipher(const struct conn *conn)
 {
 	return conn->pipe ? SSL_get_cipher_name(conn->pipe->ssl) : "";
+}
+
+bool conn_tls_resumed(const struct conn *conn)
+{
+	return conn->pipe && conn->pipe->ssl && SSL_session_reused(conn->pipe->ssl);
 }
 
 bool conn_is_established(const struct conn *conn)

@@ -15,6 +15,7 @@
 #include "core/net/addr.h"
 #include "core/net/tls.h"
 #include "core/net/tls_peer.h"
+#include "core/net/tls_resume.h"
 
 struct conn;
 
@@ -41,10 +42,15 @@ struct conn_events {
 int conn_accept(struct loop *loop, int fd, const struct addr *from, struct tls_context *tls,
 		const struct conn_events *events, void *arg, struct conn **ret_conn);
 
+enum { CONN_PREAMBLE_BYTES = 107 };
+
 struct conn_target {
 	struct addr addr;
-	struct tls_context *tls; /* NULL: plain */
-	const char *server_name; /* SNI and the name to verify; NULL with plain */
+	struct tls_context *tls;   /* NULL: plain */
+	const char *server_name;   /* SNI and the name to verify; NULL with plain */
+	struct tls_resume *resume; /* NULL: none; a reference is taken */
+	struct span preamble;      /* sent before all else, before TLS, too; copied; at most
+				    * CONN_PREAMBLE_BYTES. Empty: none */
 };
 /* Errors: -ENOMEM, and those of connect() that come at once (-ENETUNREACH…). */
 int conn_connect(struct loop *loop, const struct conn_target *target,
@@ -80,11 +86,14 @@ void conn_set_deadline(struct conn *conn, mono_t at);
 
 const struct addr *conn_from(const struct conn *conn); /* the other side */
 const struct addr *conn_local(struct conn *conn);      /* ours, asked of the kernel once */
+/* Another address of ours, that a proxy in front has told. Errors: -ENOMEM. */
+int conn_set_local(struct conn *conn, const struct addr *local);
 bool conn_is_tls(const struct conn *conn);
 struct span conn_alpn(const struct conn *conn);        /* empty: none agreed */
 struct span conn_server_name(const struct conn *conn); /* SNI as asked; empty: none */
 const char *conn_tls_version(const struct conn *conn); /* "TLSv1.3"; "" for plain */
 const char *conn_tls_cipher(const struct conn *conn);
+bool conn_tls_resumed(const struct conn *conn); /* by a session, without a full handshake */
 /* False: the other side has shown no certificate. What it has shown was verified. */
 bool conn_peer(const struct conn *conn, struct arena *arena, struct tls_peer *ret_peer);
 /* May a request for this host come on this connection (RFC 9110 7.4)? Not when the client asked for

@@ -235,6 +235,7 @@ static enum exchange_step step_fetch(struct exchange *x)
 		exchange_refuse(x, REASON_CLIENT_HEAD_LARGE);
 		return STEP_WAIT;
 	}
+	bool introduced = x->world->pools[x->route->pool].conf->proxy_protocol;
 	const struct fetch_setup setup = {
 		.env = x->env,
 		.world = x->world,
@@ -242,6 +243,8 @@ static enum exchange_step step_fetch(struct exchange *x)
 		.request = x->upstream,
 		.events = &exchange_fetch_events,
 		.subscriber = x,
+		.from = x->client.addr,
+		.to = introduced ? conn_local(x->conn) : NULL,
 	};
 	r = fetch_begin(&setup, &x->fetch);
 	if (r < 0)

@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "core/net/proxy_protocol.h"
 #include "core/obj.h"
 #include "edge/report/edge_metrics.h"
 
@@ -29,7 +30,8 @@ struct fetch {
 	struct exchange_pool *pool;
 	const struct http_head *request;
 	const struct fetch_events *events;
-	void *subscriber;      /* NULL: it has left */
+	void *subscriber; /* NULL: it has left */
+	const struct addr *from, *to;
 	struct origin *origin; /* a reference; asked last, or now */
 	struct conn *conn;     /* CONNECT: owned; NULL: we wait for another's */
 	struct origin_wait wait;
@@ -381,6 +383,16 @@ static bool take_open(struct fetch *fetch)
 	return client || kept;
 }
 
+static int connect_begin(struct fetch *fetch)
+{
+	enum proxy_version version = (enum proxy_version)fetch->pool->conf->proxy_protocol;
+	uint8_t header[PROXY_WRITE_BYTES];
+	size_t len = version ? proxy_write(version, fetch->from, fetch->to, header) : 0;
+
+	return err_pass(origin_connect(fetch->origin, span_of(header, len), &connect_events, fetch,
+				       &fetch->conn));
+}
+
 /* Begins a new one, or waits for the one that another fetch makes. Errors: as conn_connect(). */
 static int take_new(struct fetch *fetch, bool again)
 {
@@ -390,7 +402,7 @@ static int take_new(struct fetch *fetch, bool again)
 		fetch_goto(fetch, FETCH_CONNECT);
 		return 0;
 	}
-	int r = origin_connect(fetch->origin, &connect_events, fetch, &fetch->conn);
+	int r = connect_begin(fetch);
 	if (r < 0) {
 		fetch->reason = r == -ENOMEM ? REASON_MEMORY : REASON_ORIGIN_CONNECT;
 		lead_end(fetch, fetch->reason);
@@ -526,6 +538,8 @@ int fetch_begin(const struct fetch_setup *setup, struct fetch **ret_fetch)
 		.world = exchange_world_ref(setup->world),
 		.pool = &setup->world->pools[setup->pool],
 		.request = setup->request,
+		.from = setup->from,
+		.to = setup->to,
 		.events = setup->events,
 		.subscriber = setup->subscriber,
 		.task = { .fn = on_task, .arg = fetch },

@@ -54,6 +54,8 @@ struct fetch_setup {
 	const struct http_head *request;
 	const struct fetch_events *events;
 	void *subscriber;
+	/* Who asks, and where: for a pool that wants a PROXY header. As `request`. */
+	const struct addr *from, *to;
 };
 
 /* Begins; one reference is the caller's, for fetch_leave(). Errors: -ENOMEM. */

@@ -12,6 +12,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "core/net/proxy_protocol.h"
 #include "core/obj.h"
 #include "edge/report/edge_metrics.h"
 
@@ -34,8 +35,19 @@ struct door {
 struct arrival {
 	LIST_ENTRY(arrival) link;
 	struct listener *listener;
-	struct conn *conn;      /* owned */
-	struct cert_set *certs; /* a reference; NULL: plain */
+	struct conn *conn;        /* owned; NULL: its PROXY header is awaited */
+	struct cert_set *certs;   /* a reference; NULL: plain */
+	struct announced *header; /* owned; NULL: none is awaited */
+};
+
+/* Whose PROXY header is awaited. */
+struct announced {
+	struct arrival *arrival;
+	struct loop_io io;
+	struct loop_timer deadline;
+	struct addr from;
+	size_t len;
+	uint8_t bytes[PROXY_MAX_BYTES];
 };
 
 struct listener {
@@ -85,6 +97,15 @@ static void on_empty(void *arg)
 
 /* ---- arrivals ---- */
 
+static void announced_free(struct announced *header)
+{
+	if (!header)
+		return;
+	loop_io_stop(&header->io);
+	loop_timer_stop(&header->deadline);
+	free(header);
+}
+
 static struct conn *arrival_end(struct arrival *arrival)
 {
 	struct conn *conn = arrival->conn;
@@ -92,6 +113,7 @@ static struct conn *arrival_end(struct arrival *arrival)
 	LIST_REMOVE(arrival, link);
 	arrival->listener->n_arrivals--;
 	cert_set_unref(arrival->certs);
+	announced_free(arrival->header);
 	free(arrival);
 	return conn;
 }
@@ -152,11 +174,130 @@ static const struct conn_events arrival_events = {
 	.on_failed = on_failed,
 };
 
+/* From here on the conn has the fd. Errors: -ENOMEM; the arrival is as it was, the fd closed. */
+static int arrival_open(struct arrival *arrival, int fd, const struct addr *from)
+{
+	struct listener *listener = arrival->listener;
+	struct cert_set *certs = listener->conf.certs;
+	struct tls_context *tls = certs ? cert_set_context(certs) : NULL;
+	int r = conn_accept(listener->maker->loop, fd, from, tls, &arrival_events, arrival,
+			    &arrival->conn);
+
+	if (r < 0)
+		return err_pass(r);
+	if (certs) {
+		arrival->certs = cert_set_ref(certs);
+		conn_set_deadline(arrival->conn, mono_add_ms(loop_now(listener->maker->loop),
+							     listener->conf.handshake_timeout_ms));
+	}
+	return 0;
+}
+
+/* ---- the PROXY header ---- */
+
+/* The header does not come, or is none. */
+static void announced_refuse(struct announced *header, const char *why)
+{
+	struct listener *listener = header->arrival->listener;
+	int fd = header->io.fd;
+
+	LOG_DEBUG("listener.proxy-header", kv_str("listener", listener->name),
+		  kv_addr("proxy", &header->from), kv_str("reason", why));
+	edge_metrics_ended(listener->maker->metrics, REASON_CLIENT_PROXY);
+	arrival_end(header->arrival);
+	close(fd);
+	count_down(listener);
+}
+
+static void on_header_timeout(void *arg)
+{
+	announced_refuse(arg, "it did not come in time");
+}
+
+/* The header is whole. The connection begins with what follows it. */
+static void announced_take(struct announced *header, const struct proxy_header *said)
+{
+	struct arrival *arrival = header->arrival;
+	struct listener *listener = arrival->listener;
+	struct addr from = said->local ? header->from : said->from;
+	int fd = header->io.fd;
+
+	announced_free(TAKE(arrival->header));
+	int r = arrival_open(arrival, fd, &from);
+	if (r == 0 && !said->local)
+		r = conn_set_local(arrival->conn, &said->to);
+	if (r < 0) {
+		metric_add(listener->maker->metrics, EDGE_METRIC_CONNECTIONS_REFUSED, 1);
+		conn_close(arrival_end(arrival));
+		count_down(listener);
+	}
+}
+
+/* Takes what is the header's out of the socket, and nothing of what follows: that may be TLS. */
+static bool header_consume(struct announced *header, size_t n)
+{
+	ssize_t got = recv(header->io.fd, header->bytes + header->len, n, 0);
+
+	if (got > 0)
+		header->len += (size_t)got;
+	return got == (ssize_t)n;
+}
+
+static void on_header_readable(void *arg)
+{
+	struct announced *header = arg;
+	size_t room = sizeof(header->bytes) - header->len;
+	ssize_t n = recv(header->io.fd, header->bytes + header->len, room, MSG_PEEK);
+	struct proxy_header said;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		announced_refuse(header, "the connection ended before it");
+		return;
+	}
+	int r = proxy_parse(span_of(header->bytes, header->len + (size_t)n), &said);
+	size_t own = r == PROXY_PARSED ? said.len - header->len : (size_t)n;
+	if (r == PROXY_MALFORMED || !header_consume(header, own))
+		announced_refuse(header, "it is none");
+	else if (r == PROXY_PARSED)
+		announced_take(header, &said);
+}
+
+static bool is_proxy(const struct listener *listener, const struct addr *from)
+{
+	for (size_t i = 0; i < listener->conf.n_proxies; i++) {
+		if (prefix_has(&listener->conf.proxies[i], from))
+			return true;
+	}
+	return false;
+}
+
+/* Errors: -ENOMEM; the fd is closed. */
+static int header_await(struct arrival *arrival, int fd, const struct addr *from)
+{
+	struct loop *loop = arrival->listener->maker->loop;
+	struct announced *header = calloc(1, sizeof(*header));
+
+	if (header) {
+		*header = (struct announced){ .arrival = arrival, .from = *from };
+		loop_io_init(&header->io, loop, fd, on_header_readable, NULL, header);
+		loop_timer_init(&header->deadline, loop, on_header_timeout, header);
+	}
+	if (!header || loop_io_want(&header->io, true, false) < 0) {
+		free(header);
+		close(fd);
+		return err_new(-ENOMEM);
+	}
+	loop_timer_set(&header->deadline,
+		       mono_add_ms(loop_now(loop), arrival->listener->conf.handshake_timeout_ms));
+	arrival->header = header;
+	return 0;
+}
+
 /* fd is moved. Errors: -ENOMEM. */
 static int arrival_begin(struct listener *listener, int fd, const struct addr *from)
 {
-	struct cert_set *certs = listener->conf.certs;
-	struct tls_context *tls = certs ? cert_set_context(certs) : NULL;
 	struct arrival *arrival = calloc(1, sizeof(*arrival));
 
 	if (!arrival) {
@@ -164,16 +305,11 @@ static int arrival_begin(struct listener *listener, int fd, const struct addr *f
 		return err_new(-ENOMEM);
 	}
 	arrival->listener = listener;
-	int r = conn_accept(listener->maker->loop, fd, from, tls, &arrival_events, arrival,
-			    &arrival->conn);
+	int r = is_proxy(listener, from) ? header_await(arrival, fd, from)
+					 : arrival_open(arrival, fd, from);
 	if (r < 0) {
 		free(arrival);
 		return err_pass(r);
-	}
-	if (certs) {
-		arrival->certs = cert_set_ref(certs);
-		conn_set_deadline(arrival->conn, mono_add_ms(loop_now(listener->maker->loop),
-							     listener->conf.handshake_timeout_ms));
 	}
 	LIST_INSERT_HEAD(&listener->arrivals, arrival, link);
 	listener->n_arrivals++;
@@ -381,8 +517,11 @@ void listener_close(struct listener *listener)
 	MUST(listener->kind == LISTENER_KIND);
 	metric_move(listener->maker->metrics, EDGE_METRIC_CONNECTIONS_OPEN,
 		    -(int64_t)listener_n_conns(listener));
-	LIST_FOREACH_SAFE (arrival, &listener->arrivals, link, next)
+	LIST_FOREACH_SAFE (arrival, &listener->arrivals, link, next) {
+		if (arrival->header)
+			close(arrival->header->io.fd);
 		conn_close(arrival_end(arrival));
+	}
 	h1_servers_close(&listener->http1, REASON_SHUTDOWN);
 	h2_servers_close(&listener->http2, REASON_SHUTDOWN);
 	listener_free(listener);

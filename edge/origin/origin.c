@@ -54,6 +54,7 @@ void origin_unref(struct origin *origin)
 	origin_close_kept(origin);
 	origin_http2_close(origin);
 	shared_unref(origin->shared);
+	tls_resume_unref(origin->resume);
 	free(origin->server_name);
 	OBJ_FREE(origin);
 }
@@ -84,7 +85,8 @@ static struct origin *origin_new(struct origin_shared *shared, const struct orig
 	origin->http2_known = shared->setup.protocol == POOL_HTTP2;
 	if (shared->setup.tls) {
 		origin->server_name = server_name_new(shared, fact->server);
-		if (!origin->server_name) {
+		if (!origin->server_name || tls_resume_new(&origin->resume) < 0) {
+			free(origin->server_name);
 			OBJ_FREE(origin);
 			return NULL;
 		}

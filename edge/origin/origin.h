@@ -51,9 +51,10 @@ bool origin_is_tls(const struct origin *origin);
 
 /* The kept connection that served last, or NULL. It is the caller's now. */
 struct conn *origin_take_kept(struct origin *origin);
-/* Begins a new one; its deadline is the connect timeout. Errors: as conn_connect(). */
-int origin_connect(struct origin *origin, const struct conn_events *events, void *arg,
-		   struct conn **ret_conn);
+/* Begins a new one, with the preamble (empty: none); its deadline is the connect timeout. Errors:
+ * as conn_connect(). */
+int origin_connect(struct origin *origin, struct span preamble, const struct conn_events *events,
+		   void *arg, struct conn **ret_conn);
 /* For requester_setup.keep, with the origin as its argument: keeps the connection for the next
  * request, or closes it when there are enough. Moved. */
 void origin_keep(struct conn *conn, void *origin);

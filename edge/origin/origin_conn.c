@@ -88,14 +88,16 @@ void origin_close_kept(struct origin *origin)
 		conn_close(kept_remove(kept));
 }
 
-int origin_connect(struct origin *origin, const struct conn_events *events, void *arg,
-		   struct conn **ret_conn)
+int origin_connect(struct origin *origin, struct span preamble, const struct conn_events *events,
+		   void *arg, struct conn **ret_conn)
 {
 	const struct origin_setup *setup = &origin->shared->setup;
 	const struct conn_target target = {
 		.addr = origin->addr,
 		.tls = setup->tls,
 		.server_name = origin->server_name,
+		.preamble = preamble,
+		.resume = origin->resume,
 	};
 
 	MUST(origin->kind == ORIGIN_KIND);

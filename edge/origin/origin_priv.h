@@ -39,8 +39,9 @@ struct origin {
 	struct origin_shared *shared;
 	uint64_t id;
 	struct addr addr;
-	char *server_name; /* owned; NULL with plain */
-	bool retired;      /* no set has it: nothing is kept any more */
+	char *server_name;         /* owned; NULL with plain */
+	struct tls_resume *resume; /* a reference; NULL with plain */
+	bool retired;              /* no set has it: nothing is kept any more */
 	uint32_t n_kept;
 	struct kept_list kept; /* hottest first */
 	struct origin_client_list clients;

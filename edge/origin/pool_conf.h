@@ -25,6 +25,8 @@ struct pool_tls_conf {
 	const char *ca;          /* file; NULL: the system's */
 	const char *server_name; /* NULL: the origin's host */
 	bool verify;
+	const char *certificate, *key; /* ours, if they ask; key NULL: it stands beside it */
+	int min_version, max_version;  /* 0x0303, 0x0304 */
 };
 
 struct health_check_conf {
@@ -48,7 +50,8 @@ struct pool_conf {
 	uint32_t retries;              /* at other origins, while nothing was done */
 	uint32_t max_idle_connections; /* to one origin, of one worker */
 	int64_t idle_timeout_ms;
-	int protocol; /* enum pool_protocol */
+	int protocol;       /* enum pool_protocol */
+	int proxy_protocol; /* enum proxy_version */
 	struct pool_tls_conf tls;
 	struct health_check_conf health_check;
 };

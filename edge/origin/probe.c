@@ -123,6 +123,8 @@ static void on_timer(void *arg)
 		.connect_to = &probe->setup.addr,
 		.ca_file = pool->tls.ca,
 		.insecure = pool_uses_tls(pool) && !pool->tls.verify,
+		.certificate_file = pool->tls.certificate,
+		.key_file = pool->tls.key,
 		.timeout_ms = pool->health_check.timeout_ms,
 		.max_body_bytes = MAX_BODY_BYTES,
 		.fresh_connection = true,

@@ -63,7 +63,7 @@ static struct conn *connect_one(struct stage *stage, int *ret_peer)
 	struct conn *conn;
 	unsigned before = stage->n_open;
 
-	assert_int_equal(origin_connect(stage->origin, &events, stage, &conn), 0);
+	assert_int_equal(origin_connect(stage->origin, SPAN_NONE, &events, stage, &conn), 0);
 	EDGE_LOOP_UNTIL(stage->loop, stage->n_open == before + 1);
 	*ret_peer = accept(stage->fd, NULL, NULL);
 	assert_true(*ret_peer >= 0);
