@@ -350,8 +350,14 @@ static bool trust_set(CURL *easy, const struct fetch_request *request)
 
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, request->insecure ? 0L : 1L);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verify_host);
-	return !request->ca_file ||
-	       curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file) == CURLE_OK;
+	if (request->ca_file &&
+	    curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file) != CURLE_OK)
+		return false;
+	if (!request->certificate_file)
+		return true;
+	const char *key = request->key_file ? request->key_file : request->certificate_file;
+	return curl_easy_setopt(easy, CURLOPT_SSLCERT, request->certificate_file) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_SSLKEY, key) == CURLE_OK;
 }
 
 static bool request_set(struct http_fetch *fetch, const struct fetch_request *request)

@@ -24,7 +24,9 @@ struct fetch_request {
 	const struct addr *connect_to; /* connect here, keep the URL's host and SNI; NULL: no */
 	const char *ca_file;
 	bool insecure;
-	int64_t timeout_ms; /* whole; > 0 */
+	const char *certificate_file; /* ours, PEM; NULL: none */
+	const char *key_file;         /* NULL: it stands in certificate_file */
+	int64_t timeout_ms;           /* whole; > 0 */
 	size_t max_body_bytes;
 	bool fresh_connection; /* health checks: no reuse */
 };

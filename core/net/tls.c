@@ -31,7 +31,13 @@ static void context_on_free(void *parent, void *pointer, CRYPTO_EX_DATA *ad, int
 	(void)parent, (void)ad, (void)index, (void)argl, (void)argp;
 	if (!tls)
 		return;
+	for (size_t i = 0; i < tls->n_certificates; i++) {
+		X509_free(tls->certificates[i].leaf);
+		X509_free(tls->certificates[i].issuer);
+		free(tls->certificates[i].staple);
+	}
 	tls_tickets_unref(tls->tickets);
+	pthread_mutex_destroy(&tls->lock);
 	OBJ_FREE(tls);
 }
 
@@ -150,6 +156,7 @@ int tls_context_new(const SSL_METHOD *method, struct span alpn, SSL_CTX **ret_ct
 	tls->kind = TLS_KIND;
 	tls->ctx = ctx;
 	tls->alpn_len = alpn.len;
+	pthread_mutex_init(&tls->lock, NULL);
 	if (alpn.len)
 		memcpy(tls->alpn, alpn.at, alpn.len);
 	if (SSL_CTX_set_ex_data(ctx, context_slot(), tls) != 1) {
@@ -195,8 +202,9 @@ int tls_client_new(const struct tls_client_conf *conf, struct tls_context **ret_
 	if (r < 0)
 		return tls_refuse(reterr, about, err_text(r), r);
 	SSL_CTX_set_min_proto_version(ctx, conf->min_version ? conf->min_version : TLS1_2_VERSION);
-	/* Sessions are the origin's to keep: tls_pipe hands them over. */
-	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	if (conf->max_version)
+		SSL_CTX_set_max_proto_version(ctx, conf->max_version);
+	tls_resume_allow(ctx);
 	if (conf->alpn_len &&
 	    SSL_CTX_set_alpn_protos(ctx, conf->alpn, (unsigned)conf->alpn_len) != 0)
 		return tls_refuse(reterr, about, err_text(-ENOMEM), err_new(-ENOMEM));

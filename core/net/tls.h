@@ -35,6 +35,7 @@ struct tls_server_conf {
 
 /* `reterr` (256 bytes) says what was wrong with which file. Errors: -EINVAL, -ENOENT, -ENOMEM. */
 int tls_server_new(const struct tls_server_conf *conf, struct tls_context **ret_tls, char *reterr);
+enum { TLS_MAX_CERTIFICATES = 3 };
 /* One more certificate with another type of key, for the same names: the client's abilities decide
  * which it gets. Before the context is used. */
 int tls_server_add(struct tls_context *tls, const char *certificate_file, const char *key_file,
@@ -50,6 +51,7 @@ struct tls_client_conf {
 	const char *certificate_file; /* ours, if the server asks; NULL: none */
 	const char *key_file;         /* NULL: it stands in certificate_file */
 	int min_version;              /* 0: TLS 1.2 */
+	int max_version;              /* 0: the newest */
 };
 int tls_client_new(const struct tls_client_conf *conf, struct tls_context **ret_tls, char *reterr);
 
@@ -62,6 +64,14 @@ void tls_unref(struct tls_context *tls); /* NULL is fine */
  * connections. */
 typedef struct tls_context *(*tls_sni_fn)(struct span name, void *arg);
 void tls_server_set_sni(struct tls_context *tls, tls_sni_fn fn, void *arg);
+/* Its certificates, in the order of their adding. Borrowed; the issuer is NULL when the file of the
+ * certificate does not have it. */
+size_t tls_server_count(const struct tls_context *tls);
+struct x509_st *tls_server_leaf(const struct tls_context *tls, size_t i);
+struct x509_st *tls_server_issuer(const struct tls_context *tls, size_t i);
+/* What to tell clients who ask what the authority says of this certificate (RFC 6066 8), until that
+ * time. Copied. Any thread. Errors: -ENOMEM (what was there stays). */
+int tls_server_staple(struct tls_context *tls, size_t i, struct span response, int64_t until_s);
 /* Does the first certificate hold this name, by itself or by a wildcard, or this IP address? */
 bool tls_server_covers(const struct tls_context *tls, const char *host);
 /* Keys of all connections made from now on are written here, for a debugger of traffic

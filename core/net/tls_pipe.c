@@ -259,9 +259,18 @@ void tls_pipe_fini(struct tls_pipe *pipe)
 {
 	SSL_free(pipe->ssl);
 	pipe->ssl = NULL;
+	tls_resume_unref(pipe->resume);
+	pipe->resume = NULL;
 	free(pipe->covered);
 	pipe->covered = NULL;
 	left_forget(pipe);
+}
+
+void tls_pipe_resume(struct tls_pipe *pipe, struct tls_resume *resume)
+{
+	MUST(!pipe->resume);
+	pipe->resume = tls_resume_ref(resume);
+	tls_resume_use(resume, pipe->ssl);
 }
 
 /* SSL_get_error() looks at the thread's queue: what others left there would be taken for ours. */

@@ -9,6 +9,7 @@
 
 #include "core/loop.h"
 #include "core/net/tls.h"
+#include "core/net/tls_resume.h"
 
 struct tls_pipe {
 	struct ssl_st *ssl; /* owned; NULL once finished for good */
@@ -25,6 +26,7 @@ struct tls_pipe {
 	bool held; /* `left` is no backlog: it leaves with what is written or said next */
 	uint32_t started_bytes; /* written since the start or the last pause, up to a limit */
 	mono_t wrote_at;
+	struct tls_resume *resume; /* a reference; NULL: none */
 	char *covered; /* owned: the last host besides SNI's that conn_covers() found; NULL: none */
 };
 
@@ -32,6 +34,9 @@ struct tls_pipe {
 int tls_pipe_init(struct tls_pipe *pipe, struct loop *loop, int fd, struct tls_context *tls,
 		  const char *server_name);
 void tls_pipe_fini(struct tls_pipe *pipe);
+/* A client takes up what is kept there, and keeps there what the server gives it. A reference is
+ * taken. Before the handshake. */
+void tls_pipe_resume(struct tls_pipe *pipe, struct tls_resume *resume);
 
 /* CONN_OK: done. CONN_BLOCKED: again when the socket is readable. CONN_BROKEN. */
 int tls_pipe_handshake(struct tls_pipe *pipe);

@@ -5,14 +5,26 @@
 #pragma once
 
 #include <openssl/ssl.h>
+#include <pthread.h>
 
 #include "core/net/tls.h"
 #include "core/net/tls_peer.h"
+#include "core/net/tls_resume.h"
 #include "core/obj.h"
 
 #define TLS_KIND OBJ_KIND('t', 'l', 's', 'c')
 
 enum { TLS_ERROR_TEXT = 256, TLS_NAME_MAX = 255 };
+
+/* One of a server's certificates. */
+struct tls_certificate {
+	X509 *leaf;   /* a reference */
+	X509 *issuer; /* a reference; NULL: the file does not have it */
+	/* What an authority said of it; under tls_context.lock. */
+	uint8_t *staple; /* owned; NULL: nothing */
+	size_t staple_len;
+	int64_t staple_until_s;
+};
 
 struct tls_context {
 	uint32_t kind;
@@ -21,6 +33,9 @@ struct tls_context {
 	tls_sni_fn sni;
 	void *sni_arg;
 	struct tls_tickets *tickets; /* a reference; NULL: OpenSSL's own keys */
+	struct tls_certificate certificates[TLS_MAX_CERTIFICATES];
+	size_t n_certificates;
+	pthread_mutex_t lock;
 	size_t alpn_len;
 	uint8_t alpn[];
 };
@@ -48,5 +63,9 @@ bool tls_peer_read(const SSL *ssl, struct arena *arena, struct tls_peer *ret_pee
 /* conn_covers() in two steps, the first cheap: is it what SNI asked for? If not, look. */
 bool tls_ssl_asked(const SSL *ssl, struct span host);
 bool tls_ssl_covers(const SSL *ssl, struct span host);
+/* Sessions of this client's context go to the tls_resume of their connection. */
+void tls_resume_allow(SSL_CTX *ctx);
+/* `resume` must live as long as `ssl`. Before the handshake. */
+void tls_resume_use(struct tls_resume *resume, SSL *ssl);
 /* Why the last operation failed, from OpenSSL's queue, which is emptied. Static text. */
 const char *tls_failure_text(const SSL *ssl);

@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "core/buf.h"
 #include "core/cursor.h"
@@ -87,7 +88,8 @@ static int on_ticket(SSL *ssl, uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *ciphe
 	crypto_wipe(&key, sizeof(key));
 	if (!done)
 		return -1;
-	return old ? 2 : 1;
+	/* Clients of TLS 1.3 use a ticket once: each resumption brings the next. */
+	return old || SSL_version(ssl) == TLS1_3_VERSION ? 2 : 1;
 }
 
 static void file_add(struct buf *text, const char *file)
@@ -141,7 +143,7 @@ static void sessions_set(SSL_CTX *ctx, const struct tls_server_conf *conf)
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_AUTO_CLEAR);
 	SSL_CTX_sess_set_cache_size(ctx, TLS_CACHED_SESSIONS);
 	SSL_CTX_set_timeout(ctx, timeout_s);
-	/* One ticket a handshake: each resumption brings the next. */
+	/* One a full handshake; OpenSSL's two cost us the second's sealing. */
 	SSL_CTX_set_num_tickets(ctx, 1);
 	if (!conf->tickets)
 		return;
@@ -185,6 +187,44 @@ static int client_set(SSL_CTX *ctx, const struct tls_server_conf *conf, char *re
 	if (conf->client_depth)
 		SSL_CTX_set_verify_depth(ctx, conf->client_depth);
 	return conf->client_crl_file ? err_pass(crl_load(ctx, conf->client_crl_file, reterr)) : 0;
+}
+
+/* ---- stapling ----------------------------------------------------------------------------------
+ */
+
+/* A copy for OpenSSL to free; NULL: there is none that still holds. */
+static uint8_t *staple_copy(struct tls_context *tls, struct tls_certificate *certificate,
+			    size_t *ret_len)
+{
+	uint8_t *copy = NULL;
+
+	pthread_mutex_lock(&tls->lock);
+	if (certificate->staple && time(NULL) < certificate->staple_until_s) {
+		copy = OPENSSL_memdup(certificate->staple, certificate->staple_len);
+		*ret_len = certificate->staple_len;
+	}
+	pthread_mutex_unlock(&tls->lock);
+	return copy;
+}
+
+/* The client asked. By now it is decided which certificate it gets. */
+static int on_status(SSL *ssl, void *arg)
+{
+	struct tls_context *tls = tls_context_of(SSL_get_SSL_CTX(ssl));
+	const X509 *leaf = SSL_get_certificate(ssl);
+	size_t len = 0;
+
+	(void)arg;
+	for (size_t i = 0; i < tls->n_certificates; i++) {
+		if (tls->certificates[i].leaf != leaf)
+			continue;
+		uint8_t *response = staple_copy(tls, &tls->certificates[i], &len);
+		if (!response)
+			break;
+		SSL_set_tlsext_status_ocsp_resp(ssl, response, (long)len);
+		return SSL_TLSEXT_ERR_OK;
+	}
+	return SSL_TLSEXT_ERR_NOACK;
 }
 
 /* ---- contexts ----------------------------------------------------------------------------------
@@ -234,9 +274,42 @@ static int server_set(SSL_CTX *ctx, const struct tls_server_conf *conf, char *re
 	SSL_CTX_set_dh_auto(ctx, 1);
 	SSL_CTX_set_max_early_data(ctx, 0);
 	SSL_CTX_set_tlsext_servername_callback(ctx, on_server_name);
+	SSL_CTX_set_tlsext_status_cb(ctx, on_status);
 	if (conf->alpn_len)
 		SSL_CTX_set_alpn_select_cb(ctx, alpn_choose, NULL);
 	return err_pass(client_set(ctx, conf, reterr));
+}
+
+/* In the chain that came with it. */
+static X509 *issuer_find(SSL_CTX *ctx, X509 *leaf)
+{
+	STACK_OF(X509) *chain = NULL;
+
+	SSL_CTX_get0_chain_certs(ctx, &chain);
+	for (int i = 0; i < sk_X509_num(chain); i++) {
+		X509 *candidate = sk_X509_value(chain, i);
+		if (X509_check_issued(candidate, leaf) == X509_V_OK)
+			return candidate;
+	}
+	return NULL;
+}
+
+static int certificate_add(struct tls_context *tls, const char *certificate_file,
+			   const char *key_file, char *reterr)
+{
+	if (tls->n_certificates == TLS_MAX_CERTIFICATES)
+		return tls_refuse(reterr, certificate_file, "one certificate too many", -EINVAL);
+	int r = tls_certificate_load(tls->ctx, certificate_file, key_file, reterr);
+	if (r < 0)
+		return err_pass(r);
+	X509 *leaf = SSL_CTX_get0_certificate(tls->ctx);
+	X509 *issuer = issuer_find(tls->ctx, leaf);
+	X509_up_ref(leaf);
+	if (issuer)
+		X509_up_ref(issuer);
+	tls->certificates[tls->n_certificates++] =
+		(struct tls_certificate){ .leaf = leaf, .issuer = issuer };
+	return 0;
 }
 
 int tls_server_new(const struct tls_server_conf *conf, struct tls_context **ret_tls, char *reterr)
@@ -246,13 +319,13 @@ int tls_server_new(const struct tls_server_conf *conf, struct tls_context **ret_
 	int r = tls_context_new(TLS_server_method(), span_of(conf->alpn, conf->alpn_len), &ctx);
 	if (r < 0)
 		return tls_refuse(reterr, conf->certificate_file, err_text(r), r);
-	r = server_set(ctx, conf, reterr);
-	if (r == 0)
-		r = tls_certificate_load(ctx, conf->certificate_file, conf->key_file, reterr);
-	if (r < 0)
-		return err_pass(r);
 	struct tls_context *tls = tls_context_of(ctx);
 	tls->is_server = true;
+	r = server_set(ctx, conf, reterr);
+	if (r == 0)
+		r = certificate_add(tls, conf->certificate_file, conf->key_file, reterr);
+	if (r < 0)
+		return err_pass(r);
 	r = policy_set(tls, conf);
 	if (r < 0)
 		return tls_refuse(reterr, conf->certificate_file, err_text(r), r);
@@ -264,15 +337,13 @@ int tls_server_add(struct tls_context *tls, const char *certificate_file, const 
 		   char *reterr)
 {
 	MUST(tls->kind == TLS_KIND && tls->is_server);
-	int r = tls_certificate_load(tls->ctx, certificate_file, key_file, reterr);
-	/* What was added last would stand for the context: its names are the first one's. */
-	SSL_CTX_set_current_cert(tls->ctx, SSL_CERT_SET_FIRST);
+	int r = certificate_add(tls, certificate_file, key_file, reterr);
 	return r < 0 ? err_pass(r) : 0;
 }
 
 enum tls_key_type tls_server_key_type(const struct tls_context *tls)
 {
-	switch (EVP_PKEY_get_base_id(SSL_CTX_get0_privatekey(tls->ctx))) {
+	switch (EVP_PKEY_get_base_id(X509_get0_pubkey(tls_server_leaf(tls, 0)))) {
 	case EVP_PKEY_RSA:
 		return TLS_KEY_RSA;
 	case EVP_PKEY_EC:
@@ -282,11 +353,45 @@ enum tls_key_type tls_server_key_type(const struct tls_context *tls)
 	}
 }
 
+size_t tls_server_count(const struct tls_context *tls)
+{
+	return tls->n_certificates;
+}
+
+X509 *tls_server_leaf(const struct tls_context *tls, size_t i)
+{
+	MUST(i < tls->n_certificates);
+	return tls->certificates[i].leaf;
+}
+
+X509 *tls_server_issuer(const struct tls_context *tls, size_t i)
+{
+	MUST(i < tls->n_certificates);
+	return tls->certificates[i].issuer;
+}
+
+int tls_server_staple(struct tls_context *tls, size_t i, struct span response, int64_t until_s)
+{
+	MUST(i < tls->n_certificates);
+	struct tls_certificate *certificate = &tls->certificates[i];
+	uint8_t *copy = malloc(response.len);
+	if (!copy)
+		return err_new(-ENOMEM);
+	memcpy(copy, response.at, response.len);
+	pthread_mutex_lock(&tls->lock);
+	free(certificate->staple);
+	certificate->staple = copy;
+	certificate->staple_len = response.len;
+	certificate->staple_until_s = until_s;
+	pthread_mutex_unlock(&tls->lock);
+	return 0;
+}
+
 bool tls_server_covers(const struct tls_context *tls, const char *host)
 {
-	X509 *certificate = SSL_CTX_get0_certificate(tls->ctx);
+	X509 *certificate = tls_server_leaf(tls, 0);
 
-	MUST(tls->kind == TLS_KIND && tls->is_server && certificate);
+	MUST(tls->kind == TLS_KIND && tls->is_server);
 	return X509_check_host(certificate, host, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) ==
 		       1 ||
 	       X509_check_ip_asc(certificate, host, 0) == 1;
@@ -379,10 +484,10 @@ static struct span asn1_span(const ASN1_STRING *string)
 void tls_server_names(const struct tls_context *tls, void (*fn)(struct span name, void *arg),
 		      void *arg)
 {
-	X509 *certificate = SSL_CTX_get0_certificate(tls->ctx);
+	X509 *certificate = tls_server_leaf(tls, 0);
 	bool any = false;
 
-	MUST(tls->kind == TLS_KIND && tls->is_server && certificate);
+	MUST(tls->kind == TLS_KIND && tls->is_server);
 	GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
 	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
 		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
