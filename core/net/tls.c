@@ -185,10 +185,11 @@ int tls_certificate_load(SSL_CTX *ctx, const char *certificate_file, const char 
 		return err_pass(r);
 	if (SSL_CTX_use_certificate_chain_file(ctx, certificate_file) != 1)
 		return tls_refuse_ssl(reterr, certificate_file, "no certificate in PEM form");
-	/* This compares the key with the certificate, too. */
+	const X509 *leaf = SSL_CTX_get0_certificate(ctx);
+	/* This compares the key with the certificate, too: with that of the same type. */
 	if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)
 		return tls_refuse_ssl(reterr, key, "no private key of this certificate");
-	if (SSL_CTX_check_private_key(ctx) != 1)
+	if (SSL_CTX_check_private_key(ctx) != 1 || SSL_CTX_get0_certificate(ctx) != leaf)
 		return tls_refuse_ssl(reterr, key, "not the key of this certificate");
 	return 0;
 }

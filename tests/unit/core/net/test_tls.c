@@ -6,8 +6,7 @@
 
 #include <pthread.h>
 
-#include "core/net/tls_priv.h"
-#include "tests/unit/core/net/net_test.h"
+#include "tests/unit/core/net/tls_ends.h"
 
 static const char *const files[] = { "a.crt",  "a.key",  "b.crt", "b.key",
 				     "cn.crt", "cn.key", "junk",  NULL };
@@ -44,55 +43,6 @@ static struct tls_context *client_of(const char *ca_name)
 	if (tls_client_new(&conf, &tls, error) != 0)
 		fail_msg("%s", error);
 	return tls;
-}
-
-/* Two ends joined by memory. */
-struct ends {
-	SSL *server, *client;
-	bool done;
-	const char *server_error, *client_error;
-};
-
-static void ends_open(struct ends *ends, struct tls_context *server, struct tls_context *client,
-		      const char *name)
-{
-	BIO *a, *b;
-
-	*ends = (struct ends){ .server = tls_ssl_new(server, NULL),
-			       .client = tls_ssl_new(client, name) };
-	assert_non_null(ends->server);
-	assert_non_null(ends->client);
-	assert_int_equal(BIO_new_bio_pair(&a, 0, &b, 0), 1);
-	SSL_set_bio(ends->server, a, a);
-	SSL_set_bio(ends->client, b, b);
-}
-
-static bool end_step(SSL *ssl, const char **ret_error)
-{
-	int r = SSL_do_handshake(ssl);
-
-	if (r != 1 && SSL_get_error(ssl, r) != SSL_ERROR_WANT_READ)
-		*ret_error = tls_failure_text(ssl);
-	return r == 1;
-}
-
-static void ends_shake(struct ends *ends)
-{
-	for (int i = 0; i < 10 && !ends->done; i++) {
-		bool client = end_step(ends->client, &ends->client_error);
-		bool server = end_step(ends->server, &ends->server_error);
-		ends->done = client && server;
-		if (ends->server_error && !ends->client_error)
-			end_step(ends->client, &ends->client_error); /* reads the alert */
-		if (ends->server_error || ends->client_error)
-			return;
-	}
-}
-
-static void ends_close(struct ends *ends)
-{
-	SSL_free(ends->server);
-	SSL_free(ends->client);
 }
 
 static void handshake_of_verified_name_succeeds_with_tls_1_3(void **state)
