@@ -216,11 +216,38 @@ static const struct conf_section route_section = {
 	.help = "What is done with some paths: exactly one of the actions.",
 };
 
+static const struct conf_key hsts_keys[] = {
+	CONF_DURATION(struct hsts_conf, "max_age", max_age_ms, 0, 3 * 366LL * DAY_MS, "365d", "how long a browser comes by TLS alone; 0s: no longer"),
+	CONF_BOOL    (struct hsts_conf, include_subdomains, "false", "also to all names below"),
+	CONF_BOOL    (struct hsts_conf, preload, "false", "may be built into browsers"),
+	CONF_END
+};
+static const struct conf_section hsts_section = {
+	.name = "services[].hsts", .struct_size = sizeof(struct hsts_conf), .keys = hsts_keys,
+	.help = "Strict-Transport-Security (RFC 6797), on every response that goes over TLS; an origin's gives way.",
+};
+
+static const struct conf_key error_page_keys[] = {
+	{ .name = "status", .type = CONF_TYPE_LIST, .offset = offsetof(struct error_page_conf, status), .n_offset = offsetof(struct error_page_conf, n_status),
+	  .item = CONF_TYPE_COUNT, .has_range = true, .min = 400, .max = 599, .max_items = 64, .required = true, .help = "for which it is" },
+	CONF_PATH  (struct error_page_conf, file, CONF_OPTIONAL, CONF_NO_INITIAL, "the page; variables in it are expanded, and what is foreign in them is escaped for HTML. Read with the configuration"),
+	CONF_STRING(struct error_page_conf, body, CONF_OPTIONAL, CONF_NO_INITIAL, "the page itself, instead of a file"),
+	CONF_STRING(struct error_page_conf, content_type, CONF_OPTIONAL, "text/html; charset=utf-8", "of the page"),
+	CONF_BOOL  (struct error_page_conf, intercept, "false", "also in place of an origin's answer with that status"),
+	CONF_END
+};
+static const struct conf_section error_page_section = {
+	.name = "error_pages[]", .struct_size = sizeof(struct error_page_conf), .keys = error_page_keys,
+	.help = "What an error's answer says. A service's come before those of the whole edge; without any it is a line of text.",
+};
+
 static const struct conf_key service_keys[] = {
 	CONF_STRING (struct service_conf, name, CONF_REQUIRED, CONF_NO_INITIAL, "the name that GTMs steer by"),
 	CONF_LIST_OF(struct service_conf, hosts, n_hosts, CONF_TYPE_STRING, CONF_REQUIRED, "`www.example.com`, `*.example.com` for all below it, `*` for what nobody else has"),
 	CONF_LIST   (struct service_conf, routes, n_routes, &route_section, CONF_REQUIRED, "at least one"),
 	CONF_SIZE   (struct service_conf, "max_body", max_body_bytes, 0, 1ULL << 50, "0", "of a request's body; a larger one gets 413. 0: no limit, for bodies are streamed and cost no memory"),
+	CONF_SECTION_OPTIONAL(struct service_conf, hsts, &hsts_section, "browsers come by TLS alone"),
+	CONF_LIST   (struct service_conf, error_pages, n_error_pages, &error_page_section, CONF_OPTIONAL, "what an error's answer says"),
 	CONF_BOOL   (struct service_conf, trace, "false", "hand TRACE on to origins, which may reflect what it carries; else it gets 405"),
 	{ .name = "degraded_below", .type = CONF_TYPE_COUNT, .offset = offsetof(struct service_conf, degraded_below_pct), .has_range = true, .min = 0, .max = 100,
 	  .initial = "50", .help = "percent of its origins' weight that must be up, or the cluster hears that the service is degraded; at 0 percent it is down" },
@@ -342,6 +369,7 @@ static const struct conf_key edge_keys[] = {
 	CONF_SECTION(struct edge_conf, tls,       &tls_section,       CONF_OPTIONAL, "sessions and tickets"),
 	CONF_SECTION(struct edge_conf, http2,     &http2_section,     CONF_OPTIONAL, "HTTP/2 with clients"),
 	CONF_SECTION(struct edge_conf, forwarded, &forwarded_section, CONF_OPTIONAL, "what is added on the way through"),
+	CONF_LIST   (struct edge_conf, error_pages, n_error_pages, &error_page_section, CONF_OPTIONAL, "what an error's answer says, where the service does not"),
 	CONF_SECTION_OPTIONAL(struct edge_conf, access_log, &access_log_section, "a line for each request"),
 	CONF_SECTION(struct edge_conf, resolver,  &resolver_section,  CONF_OPTIONAL, "how names are resolved"),
 	CONF_END

@@ -105,6 +105,8 @@ struct edge_conf {
 	struct tls_section_conf tls;
 	struct forward_conf forwarded;
 	struct access_log_conf access_log;
+	struct error_page_conf *error_pages;
+	size_t n_error_pages;
 	struct resolver_section resolver;
 };
 

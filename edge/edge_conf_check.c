@@ -94,6 +94,17 @@ static void listeners_check(struct conf *conf, const struct edge_conf *edge)
 		conf_fault(conf, &edge->listeners, "expected at least one listener");
 }
 
+/* ---- error pages -------------------------------------------------------------------------------
+ */
+
+static void error_pages_check(struct conf *conf, const struct error_page_conf *pages, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!pages[i].file == !pages[i].body)
+			conf_fault(conf, &pages[i].status, "expected either \"file\" or \"body\"");
+	}
+}
+
 /* ---- pools -------------------------------------------------------------------------------------
  */
 
@@ -118,6 +129,10 @@ static void pools_check(struct conf *conf, const struct edge_conf *edge)
 
 	for (size_t i = 0; i < edge->n_pools; i++) {
 		const struct pool_conf *pool = &edge->pools[i];
+		if (pool->proxy_protocol && pool->protocol != POOL_HTTP1)
+			conf_fault(conf, &pool->proxy_protocol,
+				   "a PROXY header names one client, and HTTP/2 serves many on a "
+				   "connection: expected \"protocol: http1\"");
 		name_check(conf, &names, &pool->name, "pool");
 		if (pool->n_origins == 0)
 			conf_fault(conf, &pool->origins, "expected at least one origin");
@@ -271,5 +286,9 @@ void edge_conf_check(struct conf *conf, const struct edge_conf *edge)
 	listeners_check(conf, edge);
 	pools_check(conf, edge);
 	services_check(conf, edge);
+	error_pages_check(conf, edge->error_pages, edge->n_error_pages);
+	for (size_t i = 0; i < edge->n_services; i++)
+		error_pages_check(conf, edge->services[i].error_pages,
+				  edge->services[i].n_error_pages);
 	via_check(conf, &edge->forwarded);
 }

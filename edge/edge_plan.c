@@ -17,6 +17,9 @@ static void plan_free(struct snapshot *snapshot)
 	for (size_t i = 0; plan->pool_tls && i < plan->edge->n_pools; i++)
 		tls_unref(plan->pool_tls[i]);
 	free(plan->pool_tls);
+	for (size_t i = 0; plan->error_pages && i <= plan->edge->n_services; i++)
+		error_pages_free(plan->error_pages[i]);
+	free(plan->error_pages);
 	edge_certs_unref(plan->certs);
 	tls_tickets_unref(plan->tickets);
 	access_log_format_fini(&plan->log_format);
@@ -100,6 +103,39 @@ static int services_make(struct edge_plan *plan)
 	return err_pass(service_map_new(edge->services, edge->n_services, &pools, &plan->services));
 }
 
+static int pages_make(struct edge_plan *plan, const struct error_page_conf *confs, size_t n_confs,
+		      struct error_pages **ret_pages)
+{
+	char text[ERROR_PAGE_TEXT] = "";
+	size_t item = 0;
+
+	if (n_confs == 0)
+		return 0;
+	int r = error_pages_new(confs, n_confs, ret_pages, &item, text);
+	if (r == -ENOMEM)
+		return err_pass(r);
+	if (r < 0)
+		conf_fault(plan->conf, confs[item].file ? &confs[item].file : &confs[item].body,
+			   "%s", text);
+	return 0;
+}
+
+static int error_pages_make(struct edge_plan *plan)
+{
+	const struct edge_conf *edge = plan->edge;
+
+	plan->error_pages = calloc(edge->n_services + 1, sizeof(struct error_pages *));
+	if (!plan->error_pages)
+		return err_new(-ENOMEM);
+	int r = pages_make(plan, edge->error_pages, edge->n_error_pages, &plan->error_pages[0]);
+	for (size_t i = 0; r == 0 && i < edge->n_services; i++) {
+		const struct service_conf *service = &edge->services[i];
+		r = pages_make(plan, service->error_pages, service->n_error_pages,
+			       &plan->error_pages[i + 1]);
+	}
+	return err_pass(r);
+}
+
 static int plan_fill(struct edge_plan *plan)
 {
 	plan->pool_tls = calloc(plan->edge->n_pools + 1, sizeof(struct tls_context *));
@@ -109,6 +145,8 @@ static int plan_fill(struct edge_plan *plan)
 	int r = pools_tls_make(plan);
 	if (r == 0)
 		r = edge_certs_new(plan->edge, plan->tickets, on_certs_fault, plan, &plan->certs);
+	if (r == 0)
+		r = error_pages_make(plan);
 	if (r == 0)
 		r = log_make(plan);
 	if (r == 0 && conf_n_errors(plan->conf) == 0)

@@ -15,6 +15,17 @@
 /* ---- answers of our own ------------------------------------------------------------------------
  */
 
+/* What every response of the service says. */
+static int service_fields_add(const struct exchange *x, struct http_head *head)
+{
+	static const struct span hsts = { (const uint8_t *)"Strict-Transport-Security", 25 };
+
+	if (!x->service || !x->service->hsts.len || !conn_is_tls(x->conn))
+		return 0;
+	http_head_remove_other(head, hsts);
+	return err_pass(http_head_add_other(head, hsts, x->service->hsts));
+}
+
 static int own_head_make(struct exchange *x, unsigned status, struct span content_type,
 			 struct span body, struct http_head **ret_head)
 {
@@ -37,6 +48,8 @@ static int own_head_make(struct exchange *x, unsigned status, struct span conten
 	if (r == 0 && status == 405) /* RFC 9110 15.5.6 */
 		r = http_head_add_other(head, SPAN_LIT("Allow"),
 					SPAN_LIT("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+	if (r == 0)
+		r = service_fields_add(x, head);
 	*ret_head = head;
 	return err_pass(r);
 }
@@ -78,6 +91,48 @@ static void grpc_answer(struct exchange *x, enum close_reason reason)
 	own_head_take(x, r < 0 ? NULL : head, SPAN_NONE);
 }
 
+/* ---- error pages -------------------------------------------------------------------------------
+ */
+
+static const struct error_page *page_find(const struct exchange *x, unsigned status)
+{
+	const struct exchange_world *world = x->world;
+	const struct error_page *page = NULL;
+
+	if (!world->error_pages)
+		return NULL;
+	if (x->service) {
+		size_t i = (size_t)(x->service->conf - world->service_confs);
+		page = error_pages_find(world->error_pages[i + 1], status);
+	}
+	return page ? page : error_pages_find(world->error_pages[0], status);
+}
+
+/* False: there is none, or no room for it. */
+static bool page_answer(struct exchange *x, const struct error_page *page)
+{
+	struct facts facts;
+
+	if (!page)
+		return false;
+	exchange_facts(x, &facts);
+	facts.status = page->status;
+	facts.escape = FACTS_ESCAPE_HTML;
+	struct span body = var_expand(page->body, &facts, x->arena);
+	if (!body.at)
+		return false;
+	exchange_answer(x, page->status, span_str(page->content_type), body);
+	return true;
+}
+
+/* An origin's error whose page is ours. */
+static bool page_intercept(struct exchange *x, const struct http_head *head)
+{
+	const struct error_page *page = head->status >= 400 ? page_find(x, head->status) : NULL;
+
+	return page && page->intercept && page_answer(x, page);
+}
+
 void exchange_refuse(struct exchange *x, enum close_reason reason)
 {
 	unsigned status = reason_status(reason);
@@ -91,6 +146,8 @@ void exchange_refuse(struct exchange *x, enum close_reason reason)
 
 	MUST(status != 0);
 	x->reason = reason;
+	if (page_answer(x, page_find(x, status)))
+		return;
 	exchange_answer(x, status, SPAN_LIT("text/plain; charset=utf-8"), span_str(page));
 }
 
@@ -205,10 +262,12 @@ static void on_head(void *arg, struct http_head *head, bool end)
 		exchange_fail(x, r < 0 ? REASON_MEMORY : REASON_ORIGIN_MALFORMED);
 		return;
 	}
+	if (page_intercept(x, head))
+		return;
 	x->response = head;
 	exchange_goto(x, r == TUNNEL_OPEN ? EXCHANGE_TUNNEL : EXCHANGE_DELIVER);
 	if (forward_response(x->world->forward, head, fetch_arena(x->fetch)) < 0 ||
-	    ops->send_head(x->responder, head, end) < 0) {
+	    service_fields_add(x, head) < 0 || ops->send_head(x->responder, head, end) < 0) {
 		exchange_fail(x, REASON_MEMORY);
 		return;
 	}

@@ -29,6 +29,8 @@ struct exchange_world {
 	void (*free)(struct exchange_world *world);
 	const struct service_map *services;
 	const struct forward_conf *forward;
+	struct error_pages *const *error_pages; /* of the edge, then of each service; NULL: none */
+	const struct service_conf *service_confs;   /* in that order */
 	const struct access_log_format *log_format; /* NULL: no access log */
 	int64_t total_timeout_ms;                   /* of an exchange; 0: none */
 	int64_t tunnel_idle_ms;

@@ -281,15 +281,16 @@ static void count(const struct exchange *x, int64_t duration_us)
 	edge_metrics_ended(metrics, x->reason);
 }
 
-static void write_log(const struct exchange *x, int64_t duration_us)
+void exchange_facts(const struct exchange *x, struct facts *ret_facts)
 {
 	bool proxied = x->fetch && x->route;
 	const struct origin *origin = x->fetch ? fetch_origin(x->fetch) : NULL;
-	struct facts facts = {
+
+	*ret_facts = (struct facts){
 		.request = x->request,
 		.response = x->begun ? x->response : NULL,
 		.conn = x->conn,
-		.client = x->client.addr,
+		.client = x->client.addr ? x->client.addr : conn_from(x->conn),
 		.request_id = x->client.id,
 		.node = x->env->node,
 		.region = x->env->region,
@@ -300,12 +301,18 @@ static void write_log(const struct exchange *x, int64_t duration_us)
 		.request_body_bytes = x->request_bytes,
 		.response_body_bytes = x->response_bytes,
 		.wall_s = loop_wall_s(x->env->loop),
-		.duration_us = duration_us,
 		.first_byte_us = x->first_byte_us,
 		.n_tries = x->fetch ? fetch_n_tries(x->fetch) : 0,
 		.reason = x->reason,
 	};
+}
 
+static void write_log(const struct exchange *x, int64_t duration_us)
+{
+	struct facts facts;
+
+	exchange_facts(x, &facts);
+	facts.duration_us = duration_us;
 	access_log_add(x->env->log, x->world->log_format, &facts);
 }
 

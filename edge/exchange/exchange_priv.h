@@ -21,10 +21,10 @@ struct exchange {
 	struct exchange_env *env;
 	struct exchange_world *world; /* a reference */
 	struct responder *responder;
-	struct http_head *request;     /* in the arena */
-	struct http_head *upstream;    /* the same as the origin gets it */
-	struct arena *arena;           /* the responder's */
-	struct conn *conn;             /* the client's, as long as the responder */
+	struct http_head *request;  /* in the arena */
+	struct http_head *upstream; /* the same as the origin gets it */
+	struct arena *arena;        /* the responder's */
+	struct conn *conn;          /* the client's, as long as the responder */
 	struct client client;
 	const struct service *service; /* NULL: none was found */
 	const struct route *route;
@@ -45,6 +45,8 @@ struct exchange {
 };
 
 void exchange_goto(struct exchange *x, enum exchange_state next);
+/* What is known of it by now; borrowed from it. */
+void exchange_facts(const struct exchange *x, struct facts *ret_facts);
 void exchange_run(struct exchange *x);
 
 /* ---- deliver.c ---------------------------------------------------------------------------------

@@ -13,6 +13,7 @@
 enum facts_escape {
 	FACTS_ESCAPE_NONE,
 	FACTS_ESCAPE_TEXT, /* " and \ and what is not printable ASCII as \xNN */
+	FACTS_ESCAPE_HTML, /* what HTML has a meaning for as &#NN; */
 	FACTS_ESCAPE_JSON, /* for inside a JSON string; what is no ASCII as \u00NN */
 };
 

@@ -27,6 +27,35 @@ static bool is_harmless(uint8_t byte)
 	return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
 }
 
+static bool is_plain_html(uint8_t byte)
+{
+	return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\'' && byte != '<' &&
+	       byte != '>' && byte != '&';
+}
+
+static struct span escape_html(struct span value, struct arena *arena)
+{
+	enum { MAX_FACTOR = 6 }; /* &#NNN; */
+	uint8_t *out = arena_take_bytes(arena, value.len * MAX_FACTOR);
+	size_t n = 0;
+
+	for (size_t i = 0; out && i < value.len; i++) {
+		uint8_t byte = value.at[i];
+		if (is_plain_html(byte)) {
+			out[n++] = byte;
+			continue;
+		}
+		out[n++] = '&';
+		out[n++] = '#';
+		if (byte >= 100)
+			out[n++] = (uint8_t)('0' + byte / 100);
+		out[n++] = (uint8_t)('0' + byte / 10 % 10);
+		out[n++] = (uint8_t)('0' + byte % 10);
+		out[n++] = ';';
+	}
+	return span_of(out, n);
+}
+
 static struct span escape(struct span value, enum facts_escape how, struct arena *arena)
 {
 	enum { MAX_FACTOR = 6 }; /* \u00NN */
@@ -62,6 +91,8 @@ static struct span foreign(const struct facts *facts, struct span value, struct 
 
 	if (facts->escape == FACTS_ESCAPE_NONE)
 		return value;
+	if (facts->escape == FACTS_ESCAPE_HTML)
+		return escape_html(value, arena);
 	while (i < value.len && is_harmless(value.at[i]))
 		i++;
 	return i == value.len ? value : escape(value, facts->escape, arena);

@@ -8,6 +8,7 @@
 #include <ctype.h>
 
 #include "core/arena.h"
+#include "core/clock.h"
 #include "core/error.h"
 #include "core/obj.h"
 
@@ -64,6 +65,19 @@ static int host_add(struct service_map *map, struct span name, const struct serv
 				    : table_add(&map->exact, host));
 }
 
+static int hsts_make(struct service_map *map, struct service *service)
+{
+	const struct hsts_conf *hsts = &service->conf->hsts;
+
+	if (!hsts->set)
+		return 0;
+	service->hsts = span_str(arena_printf(&map->arena, "max-age=%lld%s%s",
+					      (long long)(hsts->max_age_ms / MS_PER_S),
+					      hsts->include_subdomains ? "; includeSubDomains" : "",
+					      hsts->preload ? "; preload" : ""));
+	return service->hsts.at ? 0 : err_new(-ENOMEM);
+}
+
 static int service_init(struct service_map *map, struct service *service,
 			const struct route_pools *pools)
 {
@@ -74,6 +88,9 @@ static int service_init(struct service_map *map, struct service *service,
 		if (r < 0)
 			return err_pass(r);
 	}
+	int r = hsts_make(map, service);
+	if (r < 0)
+		return err_pass(r);
 	return err_pass(route_table_init(&service->routes, conf->routes, conf->n_routes, pools));
 }
 

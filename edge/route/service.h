@@ -6,7 +6,14 @@
  */
 #pragma once
 
+#include "edge/route/error_page.h"
 #include "edge/route/route.h"
+
+struct hsts_conf {
+	bool set;
+	int64_t max_age_ms;
+	bool include_subdomains, preload;
+};
 
 struct service_conf {
 	const char *name; /* by which GTM steers */
@@ -14,13 +21,17 @@ struct service_conf {
 	size_t n_hosts;
 	struct route_conf *routes;
 	size_t n_routes;
-	uint64_t max_body_bytes;     /* of a request; 0: no limit */
-	bool trace;                  /* TRACE is handed on */
+	uint64_t max_body_bytes; /* of a request; 0: no limit */
+	bool trace;              /* TRACE is handed on */
+	struct hsts_conf hsts;   /* RFC 6797 */
+	struct error_page_conf *error_pages;
+	size_t n_error_pages;
 	uint32_t degraded_below_pct; /* of the capacity of its origins */
 };
 
 struct service {
 	const struct service_conf *conf; /* borrowed */
+	struct span hsts;                /* the field's value; empty: none */
 	struct route_table routes;
 };
 
