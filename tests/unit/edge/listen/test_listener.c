@@ -329,7 +329,7 @@ static void tls_client_gets_the_certificate_of_its_name(void **state)
 	/* Trusts b alone, and asks for it by name. */
 	const struct tls_client_conf conf = { .ca_file = test_file(&folder, "b.crt", path) };
 	assert_int_equal(tls_client_new(&conf, &tls, why), 0);
-	struct conn_target target = { world->addr, tls, "b.test" };
+	struct conn_target target = { .addr = world->addr, .tls = tls, .server_name = "b.test" };
 	assert_int_equal(conn_connect(world->loop, &target, &client_events, &client, &conn), 0);
 	LOOP_UNTIL(world->loop, client.opened);
 	struct iovec iov = { .iov_base = "GET / HTTP/1.1\r\nHost: b.test\r\n\r\n", .iov_len = 34 };
