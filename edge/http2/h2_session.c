@@ -204,10 +204,22 @@ static bool output_flush(struct h2_session *session)
 	return true;
 }
 
-/* Whether bytes wait that only the other side can set free. */
-static bool is_stalled(const struct h2_session *session)
+/* What waits for the other side has until its deadline: bytes that the conn has not taken, and
+ * streams that the window of the connection holds up. */
+static void stalls_note(struct h2_session *session)
 {
-	return !outlet_empty(&session->out) || session->n_ready;
+	bool shut = session->n_ready && session->send_window <= 0;
+
+	if (outlet_empty(&session->out))
+		session->write_at = MONO_NEVER;
+	else
+		h2_session_wake(session, session->write_at);
+	if (!shut)
+		session->window_at = MONO_NEVER;
+	else if (session->window_at.ns == MONO_NEVER.ns)
+		session->window_at = h2_in_ms(session, session->shared->limits.write_timeout_ms);
+	if (shut)
+		h2_session_wake(session, session->window_at);
 }
 
 /* Nothing more will come of it, but for the streams that are open. */
@@ -236,10 +248,7 @@ static bool after_flush(struct h2_session *session)
 		end_lingering(session);
 		return false;
 	}
-	if (!is_stalled(session))
-		session->write_at = MONO_NEVER;
-	else
-		h2_session_wake(session, session->write_at);
+	stalls_note(session);
 	return true;
 }
 
@@ -318,14 +327,7 @@ static bool on_input_end(struct h2_session *session, int r)
 
 	if (r == CONN_BLOCKED)
 		return true;
-	session->eof = true;
-	if (r == CONN_EOF && !idle) {
-		/* It can take no answer that needs a window; but what is due may still go. */
-		h2_session_run_later(session);
-		if (!session->role->is_server)
-			h2_session_fail(session, H2_NO_ERROR, session->role->gone);
-		return true;
-	}
+	session->eof = true; /* HTTP/2 knows no half-closed connection */
 	h2_session_end(session, r < 0 ? REASON_MEMORY : idle ? REASON_DONE : session->role->gone);
 	return false;
 }
@@ -365,14 +367,22 @@ static bool is_due(const struct h2_session *session, mono_t at)
 	return !mono_before(loop_now(session->shared->loop), at);
 }
 
+static void stream_wake(struct h2_session *session, struct h2_stream *stream)
+{
+	if (is_due(session, stream->stall_at)) {
+		h2_stream_close(stream, H2_CANCEL);
+		session->role->on_reset(stream, session->role->write_timeout, false);
+	} else if (is_due(session, stream->wake_at)) {
+		stream->wake_at = MONO_NEVER;
+		session->role->on_wake(stream);
+	}
+}
+
 static void streams_wake(struct h2_session *session)
 {
 	for (size_t i = 0; i < session->n_streams; i++) {
-		struct h2_stream *stream = session->slots[i].stream;
-		if (stream->closed || !is_due(session, stream->wake_at))
-			continue;
-		stream->wake_at = MONO_NEVER;
-		session->role->on_wake(stream);
+		if (!session->slots[i].stream->closed)
+			stream_wake(session, session->slots[i].stream);
 	}
 }
 
@@ -381,9 +391,11 @@ static void wake_again(struct h2_session *session)
 	mono_t at = mono_min(mono_min(session->head_at, session->idle_at),
 			     mono_min(session->write_at, session->drain_at));
 
+	at = mono_min(at, session->window_at);
 	for (size_t i = 0; i < session->n_streams; i++) {
-		if (!session->slots[i].stream->closed)
-			at = mono_min(at, session->slots[i].stream->wake_at);
+		const struct h2_stream *stream = session->slots[i].stream;
+		if (!stream->closed)
+			at = mono_min(at, mono_min(stream->wake_at, stream->stall_at));
 	}
 	session->wake_at = MONO_NEVER;
 	if (at.ns != MONO_NEVER.ns)
@@ -415,7 +427,7 @@ static void on_deadline(struct conn *conn, void *arg)
 		h2_session_fail(session, H2_NO_ERROR, REASON_CLIENT_HEAD_TIMEOUT);
 	else if (session->n_streams == 0 && is_due(session, session->idle_at))
 		h2_session_fail(session, H2_NO_ERROR, session->role->idle);
-	else if (is_due(session, session->write_at))
+	else if (is_due(session, session->write_at) || is_due(session, session->window_at))
 		h2_session_fail(session, H2_NO_ERROR, session->role->write_timeout);
 	else
 		streams_wake(session);
@@ -498,7 +510,8 @@ static void session_init(struct h2_session *session, const struct h2_role *role,
 	session->peer_max_streams = role->is_server ? 0 : UNTOLD_STREAMS;
 	session->next_id = role->is_server ? 2 : 1;
 	session->goaway_id = H2_STREAM_MAX;
-	session->idle_at = session->write_at = session->drain_at = session->wake_at = MONO_NEVER;
+	session->idle_at = session->write_at = session->window_at = MONO_NEVER;
+	session->drain_at = session->wake_at = MONO_NEVER;
 	session->head_at = h2_in_ms(session, shared->limits.head_timeout_ms);
 	for (size_t i = 0; i < H2_URGENCIES; i++)
 		TAILQ_INIT(&session->ready[i]);

@@ -92,7 +92,8 @@ struct h2_stream {
 	TAILQ_ENTRY(h2_stream) link; /* in a queue of the session: ready, or sent */
 	TAILQ_ENTRY(h2_stream) due_link;
 	struct h2_priority priority;
-	mono_t wake_at;
+	mono_t wake_at;  /* on_wake is due */
+	mono_t stall_at; /* the other side must have opened the window; MONO_NEVER: it is open */
 	bool head_read, in_ended;    /* in: a final head has come; its end has come */
 	bool head_sent, out_closing; /* out: the head was put; the end follows what is in `out` */
 	bool out_ended;              /* the end was put */

@@ -74,10 +74,12 @@ struct h2_session {
 	uint8_t reset_at;
 	uint32_t goaway_id; /* streams above it are not ours to answer */
 	bool goaway_sent, goaway_got, draining;
-	bool eof, reading;
+	bool eof;
 	enum close_reason reason; /* CLOSING: why */
 	struct h2_budget resets, controls;
-	mono_t head_at, idle_at, write_at, drain_at, wake_at;
+	/* Deadlines: a head; the next stream; the conn takes bytes; the window of the connection
+	 * opens; the second GOAWAY; the nearest of all. */
+	mono_t head_at, idle_at, write_at, window_at, drain_at, wake_at;
 };
 #define H2_SESSION_KIND OBJ_KIND('h', '2', 's', 'e')
 #define H2_STREAM_KIND  OBJ_KIND('h', '2', 's', 't')

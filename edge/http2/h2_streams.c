@@ -79,6 +79,7 @@ void h2_stream_init(struct h2_stream *stream, struct h2_session *session)
 		.send_window = session->peer_window,
 		.priority = H2_PRIORITY_DEFAULT,
 		.wake_at = MONO_NEVER,
+		.stall_at = MONO_NEVER,
 	};
 }
 

@@ -26,12 +26,27 @@ static bool has_something(const struct h2_stream *stream)
 	return stream->send_window > 0;
 }
 
+/* It has bytes, and the other side keeps its window shut: not for ever. */
+static void stall_note(struct h2_stream *stream)
+{
+	struct h2_session *session = stream->session;
+
+	if (chain_empty(&stream->out) || stream->closed || stream->stall_at.ns != MONO_NEVER.ns)
+		return;
+	stream->stall_at = h2_in_ms(session, session->shared->limits.write_timeout_ms);
+	h2_session_wake(session, stream->stall_at);
+}
+
 void h2_ready_add(struct h2_stream *stream)
 {
 	struct h2_session *session = stream->session;
 
-	if (stream->queued_ready || !has_something(stream))
+	if (stream->queued_ready)
 		return;
+	if (!has_something(stream)) {
+		stall_note(stream);
+		return;
+	}
 	TAILQ_INSERT_TAIL(&session->ready[stream->priority.urgency], stream, link);
 	stream->queued_ready = true;
 	session->n_ready++;
@@ -128,8 +143,11 @@ static void frame_send(struct h2_stream *stream)
 	} else if (n || last) {
 		copy_put(stream, n, last);
 	}
-	if (n) /* for which the other side may open two windows */
+	if (n) { /* for which the other side may open two windows */
 		h2_budget_earn(&session->controls, &session->shared->limits.controls, 2);
+		stream->stall_at = MONO_NEVER;
+		session->window_at = MONO_NEVER;
+	}
 	session->send_window -= (int64_t)n;
 	stream->send_window -= (int64_t)n;
 	if (rest && !last) {
@@ -167,6 +185,7 @@ static void urgency_pump(struct h2_session *session, struct h2_stream_queue *que
 			continue;
 		if (!has_something(stream)) {
 			h2_ready_remove(stream);
+			stall_note(stream);
 		} else if (stream->priority.incremental) {
 			TAILQ_REMOVE(queue, stream, link);
 			TAILQ_INSERT_TAIL(queue, stream, link);

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Tests of edge/http2/h2_session: the life of a connection.
+ */
+#include "h2_play.h"
+
+static void settings_and_window_come_first(void **state)
+{
+	struct h2_play *play = h2_play_new(&h2_limits_usual);
+
+	(void)state;
+	h2_play_expect(play, "SETTINGS 0; WINDOW 0 983041; "); /* 1 MiB less what there is */
+	h2_play_free(play);
+}
+
+static void who_says_nothing_is_closed(void **state)
+{
+	struct h2_limits limits = h2_limits_usual;
+	limits.head_timeout_ms = 20;
+	limits.linger_ms = 20;
+	struct h2_play *play = h2_play_new(&limits);
+
+	(void)state;
+	EDGE_LOOP_UNTIL(play->wire.loop, h2_play_is_over(play));
+	h2_play_free(play);
+}
+
+static void idle_connection_is_told_and_closed(void **state)
+{
+	struct h2_limits limits = h2_limits_usual;
+	limits.idle_timeout_ms = 30;
+	limits.linger_ms = 20;
+	struct h2_play *play = h2_play_new(&limits);
+
+	(void)state;
+	h2_play_greet(play);
+	h2_play_headers(play, 1, GET("/hello"), true);
+	EDGE_LOOP_UNTIL(play->wire.loop, h2_play_is_over(play));
+	h2_play_expect(play, "GOAWAY 0 0; ");
+	h2_play_free(play);
+}
+
+static void held_exchange_keeps_it_from_being_idle(void **state)
+{
+	struct h2_limits limits = h2_limits_usual;
+	limits.idle_timeout_ms = 20;
+	struct h2_play *play = h2_play_new(&limits);
+
+	(void)state;
+	h2_play_greet(play);
+	h2_play_headers(play, 1, GET("/hold"), true);
+	mono_t until = mono_add_ms(mono_read(), 100);
+	while (mono_before(mono_read(), until))
+		wire_turn(&play->wire);
+	assert_false(h2_play_is_over(play));
+	visit_answer(&play->visits[0], "late");
+	h2_play_expect(play, "DATA 1 4 END");
+	h2_play_free(play);
+}
+
+static void drain_says_goaway_twice_and_ends_with_the_last_stream(void **state)
+{
+	struct h2_limits limits = h2_limits_usual;
+	limits.drain_grace_ms = 400;
+	limits.linger_ms = 20;
+	struct h2_play *play = h2_play_new(&limits);
+
+	(void)state;
+	h2_play_greet(play);
+	h2_play_headers(play, 1, GET("/hold"), true);
+	h2_play_look(play);
+	h2_servers_drain(&play->servers);
+	h2_play_expect(play, "GOAWAY 0 0; ");
+	/* It has not heard yet: RFC 9113 6.8. */
+	h2_play_headers(play, 3, GET("/hello"), true);
+	h2_play_expect(play, "DATA 3 5 END");
+	mono_t until = mono_add_ms(mono_read(), EDGE_TEST_PATIENCE_MS);
+	bool told = false;
+	while (!told && mono_before(mono_read(), until))
+		told = strstr(h2_play_look(play), "GOAWAY 0 0; ") != NULL;
+	assert_true(told);
+	h2_play_headers(play, 5, GET("/hello"), true);
+	h2_play_look(play);
+	assert_int_equal(play->n_visits, 2);
+	visit_answer(&play->visits[0], "last");
+	h2_play_expect(play, "DATA 1 4 END");
+	EDGE_LOOP_UNTIL(play->wire.loop, h2_play_is_over(play));
+	h2_play_free(play);
+}
+
+static void lost_connection_ends_all_exchanges(void **state)
+{
+	struct h2_play *play = h2_play_new(&h2_limits_usual);
+
+	(void)state;
+	h2_play_greet(play);
+	h2_play_headers(play, 1, GET("/big"), true);
+	h2_play_headers(play, 3, GET("/hold"), true);
+	h2_play_look(play);
+	wire_hang_up(&play->wire);
+	EDGE_LOOP_UNTIL(play->wire.loop, !play->visits[0].responder);
+	h2_servers_close(&play->servers, REASON_SHUTDOWN);
+	assert_int_equal(play->visits[0].reason, REASON_CLIENT_GONE);
+	h2_play_free(play);
+}
+
+static void who_does_not_read_is_not_heard_for_ever(void **state)
+{
+	struct h2_limits limits = h2_limits_usual;
+	limits.write_timeout_ms = 40;
+	limits.linger_ms = 20;
+	struct h2_play *play = h2_play_new(&limits);
+
+	(void)state;
+	h2_play_greet(play);
+	h2_play_headers(play, 1, GET("/big"), true); /* more than the window, which stays shut */
+	EDGE_LOOP_UNTIL(play->wire.loop, play->n_visits && !play->visits[0].responder);
+	assert_int_equal(play->visits[0].reason, REASON_CLIENT_WRITE_TIMEOUT);
+	h2_play_expect(play, "RST 1 8; ");
+	h2_play_free(play);
+}
+
+static void preface_in_hand_is_used(void **state)
+{
+	struct h2_play *play = h2_play_new(&h2_limits_usual);
+	uint8_t first[H2_HEADER_BYTES + 24];
+	const struct h2_header settings = { .type = H2_SETTINGS };
+
+	(void)state;
+	h2_play_look(play);
+	wire_connect(&play->wire);
+	play->looked = 0;
+	memcpy(first, H2_PREFACE.at, 24);
+	h2_header_put(first + 24, &settings);
+	assert_int_equal(
+		h2_server_begin(&play->servers, play->wire.conn, span_of(first, sizeof(first))), 0);
+	h2_play_headers(play, 1, GET("/hello"), true);
+	h2_play_expect(play, "DATA 1 5 END");
+	h2_play_free(play);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(settings_and_window_come_first),
+		cmocka_unit_test(who_says_nothing_is_closed),
+		cmocka_unit_test(idle_connection_is_told_and_closed),
+		cmocka_unit_test(held_exchange_keeps_it_from_being_idle),
+		cmocka_unit_test(drain_says_goaway_twice_and_ends_with_the_last_stream),
+		cmocka_unit_test(lost_connection_ends_all_exchanges),
+		cmocka_unit_test(who_does_not_read_is_not_heard_for_ever),
+		cmocka_unit_test(preface_in_hand_is_used),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
