@@ -49,7 +49,9 @@ struct control {
 
 	/* TLS: control_certs.c. */
 	struct loop_timer certs_timer, tickets_timer;
-	uint64_t certs_stamp; /* of the files, as they were looked at last */
+	uint64_t certs_stamp;    /* of the files, as they were read last */
+	uint64_t certs_seen;     /* as they were looked at last */
+	struct stapler *stapler; /* NULL: there was no memory for it */
 };
 
 enum control_metric {
@@ -81,6 +83,8 @@ void control_reload(struct control *control);
  */
 
 /* Begins to look after the files of certificates, and after the keys of tickets. */
+/* The plan's certificates serve from now on. */
+void control_certs_taken(struct control *control);
 void control_certs_start(struct control *control);
 void control_certs_stop(struct control *control);
 

@@ -48,6 +48,7 @@ static const struct conf_key listener_tls_keys[] = {
 	CONF_STRING(struct listener_tls_conf, cipher_suites, CONF_OPTIONAL, CONF_NO_INITIAL, "of TLS 1.3, likewise; none: OpenSSL's"),
 	CONF_STRING(struct listener_tls_conf, groups, CONF_OPTIONAL, CONF_NO_INITIAL, "of key exchange, best first; none: `X25519:P-256:P-384`"),
 	CONF_BOOL  (struct listener_tls_conf, strict_sni, "false", "refuse who asks for a name that no certificate has, or for none"),
+	CONF_BOOL  (struct listener_tls_conf, ocsp_stapling, "true", "ask the responder that a certificate names whether it was revoked, and give the answer to clients (its issuer must stand behind it in the file)"),
 	CONF_SECTION_OPTIONAL(struct listener_tls_conf, client_certificate, &client_certificate_section, "certificates of clients"),
 	CONF_END
 };

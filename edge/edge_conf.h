@@ -38,7 +38,7 @@ struct listener_section {
 		size_t n_certificates;
 		int min_version, max_version;                 /* 0x0303, 0x0304 */
 		const char *ciphers, *cipher_suites, *groups; /* NULL: the usual ones */
-		bool strict_sni;
+		bool strict_sni, ocsp_stapling;
 		struct client_certificate_conf {
 			bool set;
 			const char *ca, *crl; /* crl: NULL: none */

@@ -6,6 +6,7 @@
 #include "edge/edge_plan.h"
 
 #include "core/error.h"
+#include "core/log.h"
 #include "core/obj.h"
 
 enum { RETERR_BYTES = 256 };
@@ -162,6 +163,21 @@ static int tickets_make(struct edge_plan *plan, const struct edge_plan *before)
 	return 0;
 }
 
+/* Before any context is made. */
+static void key_log_open(struct edge_plan *plan)
+{
+	const char *const *file = &plan->edge->tls.key_log;
+
+	if (!*file)
+		return;
+	int r = tls_key_log(*file);
+	if (r < 0)
+		conf_fault(plan->conf, file, "%s: %s", *file, err_text(r));
+	else
+		LOG_WARN("tls.key-log", kv_str("file", *file),
+			 kv_str("danger", "who reads this file reads all traffic"));
+}
+
 int edge_plan_read(const char *path, const struct edge_plan *before, struct buf *errors,
 		   struct edge_plan **ret_plan)
 {
@@ -178,6 +194,8 @@ int edge_plan_read(const char *path, const struct edge_plan *before, struct buf 
 	}
 	plan->edge = root;
 	r = tickets_make(plan, before);
+	if (!before)
+		key_log_open(plan);
 	if (r == 0)
 		r = plan_fill(plan);
 	if (r == 0 && conf_n_errors(plan->conf) > 0) {

@@ -224,6 +224,12 @@ size_t cert_set_count(const struct cert_set *set)
 	return set->n_contexts;
 }
 
+struct tls_context *cert_set_at(const struct cert_set *set, size_t i)
+{
+	MUST(i < set->n_contexts);
+	return set->contexts[i].tls;
+}
+
 struct tls_context *cert_set_context(const struct cert_set *set)
 {
 	return set->n_contexts ? set->contexts[0].tls : NULL;

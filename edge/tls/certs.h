@@ -34,6 +34,7 @@ int cert_set_add(struct cert_set *set, const char *certificate_file, const char 
 struct cert_set *cert_set_ref(struct cert_set *set);
 void cert_set_unref(struct cert_set *set); /* NULL is fine */
 size_t cert_set_count(const struct cert_set *set);
+struct tls_context *cert_set_at(const struct cert_set *set, size_t i); /* borrowed from the set */
 
 /* What conn_accept() needs. Borrowed; the set must live until the handshakes that use it are over.
  * NULL when the set is empty. */

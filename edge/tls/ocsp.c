@@ -169,7 +169,7 @@ static enum ocsp_outcome judge(OCSP_BASICRESP *basic, X509 *leaf, X509 *issuer, 
 }
 
 enum ocsp_outcome ocsp_judge(X509 *leaf, X509 *issuer, struct span response, int64_t now_s,
-	       struct ocsp_validity *ret_validity)
+			     struct ocsp_validity *ret_validity)
 {
 	struct ocsp_validity validity = { 0 };
 	CLEANUP(basic_drop) OCSP_BASICRESP *basic = basic_read(response);

@@ -16,8 +16,8 @@ enum ocsp_asking {
 	OCSP_NOBODY = 1, /* the certificate names no responder */
 };
 /* Behind what `request` holds: what to send by POST. Errors: -ENOMEM, -EIO. */
-int ocsp_ask(const struct x509_st *leaf, const struct x509_st *issuer,
-	     char ret_url[OCSP_URL_BYTES], struct buf *request);
+int ocsp_ask(const struct x509_st *leaf, const struct x509_st *issuer, char ret_url[OCSP_URL_BYTES],
+	     struct buf *request);
 
 enum ocsp_outcome {
 	OCSP_GOOD = 0,
@@ -29,5 +29,5 @@ struct ocsp_validity {
 	int64_t from_s, until_s;
 };
 /* An enum ocsp_outcome; *ret_validity is not set when it is useless. */
-enum ocsp_outcome ocsp_judge(struct x509_st *leaf, struct x509_st *issuer, struct span response, int64_t now_s,
-	       struct ocsp_validity *ret_validity);
+enum ocsp_outcome ocsp_judge(struct x509_st *leaf, struct x509_st *issuer, struct span response,
+			     int64_t now_s, struct ocsp_validity *ret_validity);

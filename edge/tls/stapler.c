@@ -230,8 +230,8 @@ static int entry_new(struct stapler *stapler, X509 *leaf, X509 *issuer,
 	buf_init(&entry->response, OCSP_MAX_BYTES);
 	loop_timer_init(&entry->timer, stapler->loop, on_timer, entry);
 	int r = ocsp_ask(leaf, issuer, entry->url, &entry->request);
-	if (r == OCSP_ASK && !TABLE_ADD(stapler->entries,
-					span_of(entry->fingerprint, CRYPTO_HASH_BYTES), entry))
+	if (r == OCSP_ASK &&
+	    !TABLE_ADD(stapler->entries, span_of(entry->fingerprint, CRYPTO_HASH_BYTES), entry))
 		r = err_new(-ENOMEM);
 	if (r != OCSP_ASK) {
 		entry_free(entry);

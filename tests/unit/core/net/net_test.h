@@ -104,6 +104,7 @@ struct cert_wish {
 	const char *sans;   /* "DNS:a.test,IP:127.0.0.1"; NULL: none */
 	const char *issuer; /* name of its files; NULL: signed by itself */
 	const char *ocsp;   /* URL of a responder; NULL: none */
+	const char *usage;  /* extended key usage; NULL: none */
 	long serial;        /* 0: 1 */
 	bool rsa, authority;
 };
@@ -135,6 +136,8 @@ static inline X509 *cert_body(const struct cert_wish *wish, EVP_PKEY *key)
 	if (wish->authority)
 		cert_extend(cert, NID_basic_constraints, "critical,CA:TRUE");
 	snprintf(ocsp, sizeof(ocsp), "OCSP;URI:%s", wish->ocsp ? wish->ocsp : "");
+	if (wish->usage)
+		cert_extend(cert, NID_ext_key_usage, wish->usage);
 	if (wish->ocsp)
 		cert_extend(cert, NID_info_access, ocsp);
 	return cert;
