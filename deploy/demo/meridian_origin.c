@@ -100,6 +100,11 @@ static void on_writable(void *arg)
 	visit->responder->ops->send_body(visit->responder, &visit->answer, true);
 }
 
+static void on_trailers(void *arg, const struct http_head *trailers)
+{
+	(void)arg, (void)trailers; /* the page says nothing of them */
+}
+
 static void on_gone(void *arg, enum close_reason reason)
 {
 	(void)reason;
@@ -113,6 +118,7 @@ static void on_sent(void *arg)
 
 static const struct request_events visit_events = {
 	.on_body = on_body,
+	.on_trailers = on_trailers,
 	.on_writable = on_writable,
 	.on_gone = on_gone,
 	.on_sent = on_sent,

@@ -224,7 +224,7 @@ void h2_stream_deliver(struct h2_stream *stream, const struct h2_taker *taker)
 		bool end = stream->in_ended;
 		const struct http_head *trailers = end ? TAKE(stream->trailers) : NULL;
 		stream->wants_body = false; /* the taker may say so again */
-		if (trailers && taker->on_trailers)
+		if (trailers)
 			taker->on_trailers(taker->arg, trailers);
 		taker->on_body(taker->arg, &stream->in, end);
 		if (stream->closed)
