@@ -198,6 +198,21 @@ static void shared_owner_and_static_bytes_travel_too(void **state)
 	slice_owner_unref(NULL);
 }
 
+static void squeezed_chain_holds_the_same_in_fewer_blocks(void **state)
+{
+	struct slab *slab = *state;
+	struct chain chain = { 0 };
+
+	for (int i = 0; i < 6; i++)
+		push_text(&chain, slab, "crumb ");
+	assert_int_equal(slab_n_out(slab), 6);
+	assert_true(chain_squeeze(&chain, slab));
+	assert_int_equal(chain.n, 1);
+	assert_int_equal(slab_n_out(slab), 1);
+	assert_string_equal(chain_text(&chain), "crumb crumb crumb crumb crumb crumb ");
+	chain_clear(&chain);
+}
+
 #define SLAB_TEST(test) cmocka_unit_test_setup_teardown(test, make_slab, free_slab)
 
 static void last_eighth_of_a_slab_is_scarce(void **state)
@@ -228,6 +243,7 @@ int main(void)
 		SLAB_TEST(empty_slice_leaves_no_trace),
 		SLAB_TEST(moving_splits_a_slice_where_it_must),
 		SLAB_TEST(full_chain_takes_no_more),
+		SLAB_TEST(squeezed_chain_holds_the_same_in_fewer_blocks),
 		cmocka_unit_test(shared_owner_and_static_bytes_travel_too),
 	};
 

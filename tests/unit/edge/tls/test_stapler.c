@@ -142,7 +142,7 @@ static int stage_close(void **state)
 }
 
 /* Does a client that asks get this answer? `answer` empty: none. */
-static bool gets(const struct stage *stage, struct tls_context *server, struct span answer)
+static bool is_told(const struct stage *stage, struct tls_context *server, struct span answer)
 {
 	const uint8_t *at = NULL;
 	struct ends ends;
@@ -162,12 +162,12 @@ static void good_answer_is_stapled_and_outlives_the_context(void **state)
 	struct stage *stage = *state;
 
 	answer_set(stage, V_OCSP_CERTSTATUS_GOOD, 3600);
-	assert_true(gets(stage, stage->server, SPAN_NONE));
+	assert_true(is_told(stage, stage->server, SPAN_NONE));
 	assert_int_equal(stapler_set(stage->stapler, &stage->server, 1), 0);
-	LOOP_UNTIL(stage->loop, gets(stage, stage->server, buf_span(&stage->responder.answer)));
+	LOOP_UNTIL(stage->loop, is_told(stage, stage->server, buf_span(&stage->responder.answer)));
 	struct tls_context *renewed = server_new(stage);
 	assert_int_equal(stapler_set(stage->stapler, &renewed, 1), 0);
-	assert_true(gets(stage, renewed, buf_span(&stage->responder.answer)));
+	assert_true(is_told(stage, renewed, buf_span(&stage->responder.answer)));
 	assert_int_equal(stage->responder.n_asked, 1);
 	tls_unref(renewed);
 }
@@ -178,11 +178,11 @@ static void answer_is_renewed_before_its_end_and_kept_when_that_fails(void **sta
 
 	answer_set(stage, V_OCSP_CERTSTATUS_GOOD, 4);
 	assert_int_equal(stapler_set(stage->stapler, &stage->server, 1), 0);
-	LOOP_UNTIL(stage->loop, gets(stage, stage->server, buf_span(&stage->responder.answer)));
+	LOOP_UNTIL(stage->loop, is_told(stage, stage->server, buf_span(&stage->responder.answer)));
 	stage->responder.sulks = true;
 	LOOP_UNTIL(stage->loop, stage->responder.n_asked == 2);
 	/* A little later it has been read; and a little later the old one is out of time. */
-	LOOP_UNTIL(stage->loop, gets(stage, stage->server, SPAN_NONE));
+	LOOP_UNTIL(stage->loop, is_told(stage, stage->server, SPAN_NONE));
 }
 
 static void bad_news_are_not_for_clients(void **state)
@@ -197,7 +197,7 @@ static void bad_news_are_not_for_clients(void **state)
 		LOOP_UNTIL(stage->loop, stage->responder.n_asked > before);
 		for (int turn = 0; turn < 20; turn++)
 			assert_int_equal(loop_turn(stage->loop, 1), 0);
-		assert_true(gets(stage, stage->server, SPAN_NONE));
+		assert_true(is_told(stage, stage->server, SPAN_NONE));
 		assert_int_equal(stapler_set(stage->stapler, NULL, 0), 0); /* forget */
 	}
 }
