@@ -234,6 +234,7 @@ static int ciphers_set(SSL_CTX *ctx, const struct tls_server_conf *conf, char *r
 {
 	const char *ciphers = conf->ciphers ? conf->ciphers : intermediate_ciphers;
 	const char *groups = conf->groups ? conf->groups : "X25519:P-256:P-384";
+	char list[256];
 
 	if (SSL_CTX_set_min_proto_version(ctx, conf->min_version) != 1 ||
 	    SSL_CTX_set_max_proto_version(ctx, conf->max_version) != 1)
@@ -247,7 +248,8 @@ static int ciphers_set(SSL_CTX *ctx, const struct tls_server_conf *conf, char *r
 		return tls_refuse(reterr, conf->cipher_suites, "not cipher suites of TLS 1.3",
 				  -EINVAL);
 	}
-	if (SSL_CTX_set1_groups_list(ctx, groups) != 1) {
+	snprintf(list, sizeof(list), "%s", groups); /* OpenSSL's macro wants it writable */
+	if (SSL_CTX_set1_groups_list(ctx, list) != 1) {
 		ERR_clear_error();
 		return tls_refuse(reterr, groups, "not a list of groups", -EINVAL);
 	}
