@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 MAX_LINES = 900
-ROOM_LINES = {"core/": 12000}  # net/ included; docs/decisions/0001-core-is-a-folder.md
+ROOM_LINES = {"core/": 15000}  # net/ included; docs/decisions/0001-core-is-a-folder.md
 MACHINE_PATH = re.compile(r"(^|[^\w.])/(work|farm|root)/")
 
 
