@@ -20,6 +20,8 @@ enum { RESOLVE_WAIT_MS = 3000 };
 static const struct metric_def metric_defs[CONTROL_METRIC_N] = {
 	[CONTROL_METRIC_RELOADS]        = { "meridian_config_reloads_total",        METRIC_COUNTER, "configurations taken at a reload" },
 	[CONTROL_METRIC_RELOADS_FAILED] = { "meridian_config_reloads_failed_total", METRIC_COUNTER, "configurations refused at a reload" },
+	[CONTROL_METRIC_CERTS]          = { "meridian_certificate_reloads_total",   METRIC_COUNTER, "changed files of certificates that were taken" },
+	[CONTROL_METRIC_CERTS_FAILED]   = { "meridian_certificate_reloads_failed_total", METRIC_COUNTER, "changed files of certificates that were refused" },
 	[CONTROL_METRIC_ORIGINS]        = { "meridian_edge_origins",                METRIC_GAUGE,   "origins of all pools" },
 	[CONTROL_METRIC_ORIGINS_UP]     = { "meridian_edge_origins_up",             METRIC_GAUGE,   "of them those that may be used" },
 };

@@ -69,9 +69,11 @@ static void certs_renew(struct control *control)
 	int r = edge_certs_new(control->plan->edge, control->plan->tickets, on_fault, &n_faults,
 			       &certs);
 
+	bool taken = r == 0 && n_faults == 0;
 	if (r < 0)
 		LOG_ERROR("certificates.kept", kv_err(r));
-	if (r == 0 && n_faults == 0) {
+	metric_add(control->metrics, taken ? CONTROL_METRIC_CERTS : CONTROL_METRIC_CERTS_FAILED, 1);
+	if (taken) {
 		LOG_INFO("certificates.loaded");
 		certs_staple(control, certs);
 		certs_send(control, certs);
