@@ -157,6 +157,40 @@ static void small_pieces_travel_in_one_record(void **state)
 	assert_memory_equal(in, "01234567890123456789", 20);
 }
 
+/* Writes so many zeroes and takes them off the wire; the length of the longest record. */
+static size_t longest_record(struct bench *bench, size_t len)
+{
+	static uint8_t bytes[65536], wire[2 * sizeof(bytes)];
+	struct iovec iov = { bytes, len };
+	size_t n, longest = 0;
+
+	assert_int_equal(tls_pipe_writev(&bench->pipe, &iov, 1, false, &n), CONN_OK);
+	assert_int_equal(n, len);
+	assert_int_equal(tls_pipe_flush(&bench->pipe), CONN_OK);
+	ssize_t got = read(bench->fds[1], wire, sizeof(wire));
+	assert_true(got > (ssize_t)len && got < (ssize_t)sizeof(wire));
+	for (size_t at = 0; at < (size_t)got;) {
+		size_t record = (size_t)wire[at + 3] << 8 | wire[at + 4];
+		longest = MAX(longest, record);
+		at += 5 + record;
+	}
+	return longest;
+}
+
+static void records_are_small_at_first_and_after_a_pause(void **state)
+{
+	enum { OVERHEAD = 64 };
+	struct bench *bench = *state;
+
+	shake_hands(bench);
+	greet(bench);
+	for (int i = 0; i < 4; i++)
+		assert_in_range(longest_record(bench, 16384), 4096, 4096 + OVERHEAD);
+	assert_in_range(longest_record(bench, 65536), 16384, 16384 + OVERHEAD);
+	bench->pipe.wrote_at = mono_add_ms(bench->pipe.wrote_at, -1000);
+	assert_in_range(longest_record(bench, 16384), 4096, 4096 + OVERHEAD);
+}
+
 /* As much as the pipe takes; returns how much. Bytes count up, so that an order that is wrong
  * shows. */
 static size_t pour(struct bench *bench, uint8_t *bytes, size_t len, size_t from)
@@ -320,6 +354,7 @@ int main(void)
 		BENCH_TEST(ticket_waits_for_the_first_bytes),
 		BENCH_TEST(last_bytes_leave_with_close_notify),
 		BENCH_TEST(small_pieces_travel_in_one_record),
+		BENCH_TEST(records_are_small_at_first_and_after_a_pause),
 		BENCH_TEST(long_body_arrives_whole_through_a_full_socket),
 		BENCH_TEST(what_is_decrypted_but_unread_is_pending),
 		BENCH_TEST(half_a_record_is_not_pending),

@@ -32,8 +32,8 @@ static int group_setup(void **state)
 
 static int group_teardown(void **state)
 {
-	static const char *const names[] = { "one.crt", "one.key", "two.crt", "two.key",
-					     "cn.crt",  "cn.key",  NULL };
+	static const char *const names[] = { "one.crt", "one.key", "two.crt", "two.key", "rsa.crt",
+					     "rsa.key", "cn.crt",  "cn.key",  NULL };
 
 	(void)state;
 	test_folder_remove(&folder, names);
@@ -76,6 +76,30 @@ static void names_find_their_certificate(void **state)
 	assert_ptr_equal(find("wild.test"), one);
 	assert_ptr_equal(find("a.b.wild.test"), one);
 	assert_ptr_equal(find(".wild.test"), one);
+	cert_set_unref(set);
+}
+
+static void another_kind_of_key_joins_the_same_names(void **state)
+{
+	static const struct cert_wish rsa = { .cn = "one.test",
+					      .sans = "DNS:both.test,DNS:one.test",
+					      .rsa = true };
+	const struct cert_set_conf conf = { 0 };
+	char why[CERT_ERROR_TEXT];
+
+	(void)state;
+	cert_issue(&folder, "rsa", &rsa);
+	assert_int_equal(cert_set_new(&conf, &set), 0);
+	assert_int_equal(add("one", why), 0);
+	assert_int_equal(add("two", why), 0);
+	assert_int_equal(add("rsa", why), 0);
+	assert_int_equal(cert_set_count(set), 2);
+	assert_int_equal(tls_server_count(cert_set_at(set, 0)), 2);
+	assert_ptr_equal(find("one.test"), cert_set_at(set, 0));
+	/* A third of a kind that is there stands alone, for names that nobody has. */
+	assert_int_equal(add("rsa", why), 0);
+	assert_int_equal(cert_set_count(set), 3);
+	assert_int_equal(tls_server_count(cert_set_at(set, 0)), 2);
 	cert_set_unref(set);
 }
 
@@ -122,6 +146,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_find_their_certificate),
+		cmocka_unit_test(another_kind_of_key_joins_the_same_names),
 		cmocka_unit_test(strict_set_refuses_unknown_names),
 		cmocka_unit_test(bad_file_is_named_and_changes_nothing),
 		cmocka_unit_test(set_lives_until_its_last_reference),
