@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who the edge takes for the client, what origins hear of it, the PROXY protocol both ways, and pages for errors."""
+import socket
+import struct
+import subprocess
+
+import pytest
+
+from cluster import WWW, free_port
+from one_edge import HOST, OneEdge, rest
+from origin import plain
+
+SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+
+
+@pytest.fixture(scope="module")
+def edge(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("forward")
+    (folder / "405.html").write_text("no $method here\n")
+    edge = OneEdge(folder, forwarded={
+        "trusted": ["10.0.0.0/8"], "request_id": True, "forwarded": True, "x_real_ip": True, "x_forwarded_port": True})
+    config = edge.program.config
+    edge.proxied = f"{edge.at.rsplit(':', 1)[0]}:{free_port()}"
+    config["listeners"].append({"name": "proxied", "address": edge.proxied,
+                                "proxy_protocol": {"trusted": ["127.0.0.0/8"]}})
+    # What a connection begins with is seen by an origin that speaks no HTTP.
+    edge.listener = socket.create_server(("127.0.0.1", 0))
+    origin = "127.0.0.1:%d" % edge.listener.getsockname()[1]
+    for version in ("v1", "v2"):
+        config["pools"].append({"name": version, "proxy_protocol": version, "origins": [{"address": origin}]})
+    config["pools"].append({"name": "dead", "origins": [{"address": f"127.0.0.1:{free_port()}"}]})
+    config["services"][0].update({
+        "routes": [{"path": {"prefix": "/"}, "proxy": {"pool": "app"}}] +
+                  [{"path": {"prefix": f"/{pool}"}, "proxy": {"pool": pool}} for pool in ("v1", "v2", "dead")],
+        "hsts": {"max_age": "365d", "include_subdomains": True},
+        "error_pages": [{"status": [502], "body": "<b>$status</b> $path\n"},
+                        {"status": [404], "body": "ours\n", "intercept": True}]})
+    config["error_pages"] = [{"status": [405], "file": str(folder / "405.html"), "content_type": "text/plain"}]
+    edge.program.write_config()
+    edge.start()
+    yield edge
+    edge.stop()
+    edge.listener.close()
+
+
+def ask_proxied(edge, header: bytes, path: str, *lines: bytes) -> bytes:
+    host, port = edge.proxied.rsplit(":", 1)
+    with socket.create_connection((host, int(port)), timeout=10) as sock:
+        for byte in header:  # as slowly as it may come
+            sock.sendall(bytes([byte]))
+        sock.sendall(b"GET %s HTTP/1.1\r\n%sConnection: close\r\n%s\r\n" % (
+            path.encode(), HOST, b"".join(line + b"\r\n" for line in lines)))
+        out = b""
+        while piece := sock.recv(65536):
+            out += piece
+        return out
+
+
+def v2(source: str, target: str, *, command: int = 0x21) -> bytes:
+    body = socket.inet_aton(source) + socket.inet_aton(target) + struct.pack(">HH", 4711, 443)
+    return SIGNATURE + struct.pack(">BBH", command, 0x11, len(body)) + body
+
+
+def seen(edge, path: str):
+    return [request for request in edge.origin.seen if request.line.split()[1] == path][-1]
+
+
+def test_stranger_cannot_say_who_it_is(edge):
+    edge.ask(b"GET /stranger HTTP/1.1\r\n" + HOST + b"Connection: close\r\nX-Forwarded-For: 198.51.100.9\r\n"
+             b"X-Forwarded-Proto: https\r\nForwarded: for=198.51.100.9\r\nX-Real-IP: 198.51.100.9\r\n"
+             b"X-Request-ID: mine\r\n\r\n")
+    request = seen(edge, "/stranger")
+    assert request.all("X-Forwarded-For") == ["127.0.0.1"] and request.all("X-Real-IP") == ["127.0.0.1"]
+    assert request.header("X-Forwarded-Proto") == "http"
+    assert "198.51.100.9" not in request.header("Forwarded")
+    assert len(request.header("X-Request-ID")) == 32
+    assert request.header("X-Forwarded-Port") == edge.at.rsplit(":", 1)[1]
+
+
+@pytest.mark.parametrize("header, client", [
+    (b"PROXY TCP4 203.0.113.5 198.51.100.1 4711 443\r\n", "203.0.113.5"),
+    (v2("203.0.113.6", "198.51.100.1"), "203.0.113.6"),
+    (v2("203.0.113.7", "198.51.100.1", command=0x20), "127.0.0.1"),  # LOCAL: for itself
+    (b"PROXY UNKNOWN\r\n", "127.0.0.1"),
+])
+def test_proxy_header_names_the_client(edge, header, client):
+    path = f"/px-{len(header)}-{client}"
+    assert b" 200 " in ask_proxied(edge, header, path)
+    assert seen(edge, path).header("X-Forwarded-For") == client
+    assert edge.log_line(path).startswith(f"{client} ")
+
+
+def test_trusted_proxy_is_believed_and_its_words_are_passed_on(edge):
+    ask_proxied(edge, v2("10.1.2.3", "198.51.100.1"), "/trusted", b"X-Forwarded-For: 1.1.1.1, 203.0.113.9, 10.9.9.9",
+                b"X-Forwarded-Proto: https", b"X-Request-ID: theirs-1")
+    request = seen(edge, "/trusted")
+    assert request.header("X-Forwarded-For") == "1.1.1.1, 203.0.113.9, 10.9.9.9, 10.1.2.3"
+    assert request.header("X-Real-IP") == "203.0.113.9", "the right-most that is not trusted"
+    assert request.header("X-Forwarded-Proto") == "https"
+    assert request.header("X-Request-ID") == "theirs-1"
+    assert edge.log_line("/trusted").startswith("203.0.113.9 ")
+
+
+@pytest.mark.parametrize("header", [b"", b"PROXY TCP4 1.1.1.1 2.2.2.2 01 2\r\n", SIGNATURE + b"\x21\x11\0\1x"])
+def test_without_a_proper_header_the_connection_is_closed(edge, header):
+    try:
+        assert ask_proxied(edge, header, "/closed") == b""
+    except OSError:
+        pass  # closed while we spoke
+    assert not [request for request in edge.origin.seen if "/closed" in request.line]
+
+
+@pytest.mark.parametrize("version, begins", [("v1", b"PROXY TCP4 127.0.0.1 127."), ("v2", SIGNATURE + b"\x21\x11\0\x0c\x7f\0\0\1")])
+def test_origins_get_a_proxy_header(edge, version, begins):
+    for _ in range(2):  # each request on a connection of its own
+        with edge.client() as client:
+            client.sock.sendall(b"GET /%s HTTP/1.1\r\n%s\r\n" % (version.encode(), HOST))
+            sock, _ = edge.listener.accept()
+            with sock:
+                data = b""
+                while b"\r\n\r\n" not in data.replace(SIGNATURE, b""):
+                    data += sock.recv(65536)
+                assert data.startswith(begins)
+                assert b"GET /%s HTTP/1.1\r\n" % version.encode() in data
+                sock.sendall(plain("ok"))
+            assert b" 200 " in client.until(b"\r\n\r\n")
+
+
+def test_error_pages(edge):
+    answer = edge.ask(b"GET /dead/<b> HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 502 ") and answer.endswith(b"<b>502</b> /dead/&#60;b&#62;\n")
+    assert b"Content-Type: text/html" in answer
+    answer = edge.ask(b"TRACE / HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 405 ") and answer.endswith(b"no TRACE here\n")
+    edge.origin.answers["/gone"] = plain("theirs", status="404 Not Found")
+    assert edge.ask(b"GET /gone HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n").endswith(b"ours\n")
+
+
+def test_hsts_goes_over_tls_alone(edge):
+    host, port = edge.cluster.https("eu-west-1").rsplit(":", 1)
+    out = subprocess.run(["curl", "-skD-", "-o/dev/null", "--resolve", f"{WWW}:{port}:{host}", f"https://{WWW}:{port}/"],
+                         capture_output=True, timeout=20).stdout
+    assert b"strict-transport-security: max-age=31536000; includeSubDomains\r\n" in out
+    with edge.client() as client:
+        client.sock.sendall(b"GET / HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
+        assert b"Strict-Transport" not in rest(client)
