@@ -84,7 +84,7 @@ int edge_certs_new(const struct edge_conf *edge, struct tls_tickets *tickets,
 		   edge_certs_fault_fn fault, void *arg, struct edge_certs **ret_certs)
 {
 	struct edge_certs *certs =
-		calloc(1, sizeof(*certs) + edge->n_listeners * sizeof(certs->sets[0]));
+		calloc(1, sizeof(*certs) + edge->n_listeners * sizeof(struct cert_set *));
 
 	if (!certs)
 		return err_new(-ENOMEM);

@@ -56,6 +56,7 @@ static bool left_keep(struct tls_pipe *pipe, const uint8_t *at, size_t len)
 {
 	size_t held = pipe->left_len - pipe->left_at;
 
+	MUST(len > 0);
 	if (held + len > MAX_LEFT_BYTES)
 		return false;
 	if (pipe->left_at && held)
@@ -69,6 +70,7 @@ static bool left_keep(struct tls_pipe *pipe, const uint8_t *at, size_t len)
 		pipe->left = grown;
 		pipe->left_cap = held + len;
 	}
+	MUST(pipe->left);
 	memcpy(pipe->left + held, at, len);
 	pipe->left_len += len;
 	return true;
@@ -149,7 +151,7 @@ static void held_take(struct tls_pipe *pipe)
 {
 	if (!pipe->held)
 		return;
-	MUST(scratch.sealed_len == 0 && pipe->left_at == 0 &&
+	MUST(pipe->left && scratch.sealed_len == 0 && pipe->left_at == 0 &&
 	     pipe->left_len <= sizeof(scratch.sealed));
 	memcpy(scratch.sealed, pipe->left, pipe->left_len);
 	scratch.sealed_len = pipe->left_len;

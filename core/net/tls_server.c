@@ -258,6 +258,7 @@ static int ciphers_set(SSL_CTX *ctx, const struct tls_server_conf *conf, char *r
 
 /* That we know the name is said in the session (of TLS 1.2), too, so that who resumes it is known
  * to have asked for it. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL's type */
 static int on_server_name(SSL *ssl, int *ret_alert, void *arg)
 {
 	(void)ret_alert, (void)arg;
