@@ -91,7 +91,7 @@ static void again(struct h2_session *session, struct h2_stream *stream, bool end
 static void stranger(struct h2_session *session, uint32_t id)
 {
 	if (!h2_streams_is_idle(session, id)) {
-		if (!h2_streams_was_reset(session, id))
+		if (!h2_streams_is_passed_over(session, id))
 			h2_session_fail(session, H2_STREAM_CLOSED, session->role->malformed);
 	} else if (!session->role->is_server || (id & 1) == 0) {
 		h2_session_fail(session, H2_PROTOCOL_ERROR, session->role->malformed);
@@ -131,8 +131,10 @@ void h2_headers_priority(struct h2_session *session, uint32_t depends_on)
 	if ((depends_on & H2_STREAM_MAX) != session->headers.stream_id)
 		return;
 	/* RFC 7540 5.3.1: nothing depends on itself. */
-	if (stream)
+	if (stream) {
 		h2_stream_refuse(stream, H2_PROTOCOL_ERROR);
+		session->role->on_reset(stream, session->role->malformed, false);
+	}
 }
 
 /* ---- a block is whole --------------------------------------------------------------------------
@@ -186,7 +188,7 @@ static void block_end(struct h2_session *session)
 	session->head_at = MONO_NEVER;
 	if (block.refused) {
 		h2_put_rst_stream(&session->out, block.stream_id, block.error);
-		session->reset_ids[session->reset_at++ % H2_RESET_RING] = block.stream_id;
+		h2_streams_note_reset(session, block.stream_id);
 		h2_session_run_later(session);
 		if (!h2_session_spend_reset(session))
 			return;

@@ -81,7 +81,7 @@ static void data_begin(struct h2_session *session)
 	if (!stream) {
 		if (h2_streams_is_idle(session, frame->header.stream_id))
 			malformed(session, H2_PROTOCOL_ERROR);
-		else if (!h2_streams_was_reset(session, frame->header.stream_id))
+		else if (!h2_streams_is_passed_over(session, frame->header.stream_id))
 			malformed(session, H2_STREAM_CLOSED);
 		return;
 	}

@@ -59,8 +59,11 @@ static struct h2_servers *servers_of(const struct h2_server_stream *s)
 	return server_of(s->stream.session)->servers;
 }
 
+/* How long a tunnel idles is the exchange's business. */
 static int64_t body_timeout_ms(const struct h2_server_stream *s)
 {
+	if (s->stream.head.body == HTTP_BODY_TUNNEL)
+		return 0;
 	return servers_of(s)->shared.limits.body_timeout_ms;
 }
 
@@ -421,6 +424,8 @@ int h2_server_begin(struct h2_servers *servers, struct conn *conn, struct span f
 	LIST_INSERT_HEAD(&servers->list, server, link);
 	servers->n++;
 	h2_session_start(server->session, first);
+	if (servers->draining)
+		h2_session_drain(server->session);
 	return 0;
 }
 

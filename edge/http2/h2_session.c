@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/obj.h"
 #include "edge/http2/h2_session_priv.h"
+#include "edge/report/edge_metrics.h"
 
 enum {
 	/* Reads of one wake-up, so that one fast client does not starve the others. */
@@ -22,6 +23,8 @@ enum {
 	/* What the other side may be thought to take before it says: RFC 9113 6.5.2 recommends no
 	 * less. */
 	UNTOLD_STREAMS = 100,
+	/* Without a block nothing is read, for so long. */
+	SCARCE_MS = 50,
 };
 
 const struct h2_limits h2_limits_usual = {
@@ -112,9 +115,13 @@ void h2_session_fail(struct h2_session *session, enum h2_error error, enum close
 {
 	if (session->state == H2_SESSION_CLOSING)
 		return;
-	h2_put_goaway(&session->out, session->last_peer_id, error);
+	/* RFC 9113 6.8: never a higher number than before. */
+	h2_put_goaway(&session->out, MIN(session->last_peer_id, session->goaway_id), error);
 	session->state = H2_SESSION_CLOSING;
 	session->reason = reason;
+	session->head_at = session->idle_at = session->drain_at = session->window_at = MONO_NEVER;
+	if (session->role->is_server)
+		edge_metrics_ended(session->shared->metrics, reason);
 	session->write_at = h2_in_ms(session, session->shared->limits.linger_ms);
 	h2_session_wake(session, session->write_at);
 	h2_streams_reset_all(session, reason, 0, false);
@@ -161,6 +168,7 @@ static void end_lingering(struct h2_session *session)
 static bool reads_now(const struct h2_session *session)
 {
 	return session->state != H2_SESSION_CLOSING && !session->eof &&
+	       session->read_at.ns == MONO_NEVER.ns &&
 	       outlet_bytes(&session->out) < MAX_BACKLOG_BYTES;
 }
 
@@ -181,7 +189,11 @@ static bool output_flush(struct h2_session *session)
 {
 	int r = CONN_OK;
 
-	for (int i = 0; i < MAX_WRITES && r == CONN_OK; i++) {
+	for (int i = 0; r == CONN_OK; i++) {
+		if (i == MAX_WRITES) { /* it takes all that we have: the next turn goes on */
+			h2_session_run_later(session);
+			break;
+		}
 		h2_pump(session);
 		if (session->out.failed) {
 			h2_session_end(session, REASON_MEMORY);
@@ -269,7 +281,7 @@ static void run(void *arg)
 /* ---- the conn calls ----------------------------------------------------------------------------
  */
 
-/* Room behind what is left; a partial frame moves to a fresh block. False: no memory. */
+/* Room behind what is left; a partial frame moves to a fresh block. False: there is none now. */
 static bool room_make(struct h2_session *session)
 {
 	struct block *old = session->block, *fresh;
@@ -281,7 +293,9 @@ static bool room_make(struct h2_session *session)
 		session->from = 0;
 		return true;
 	}
-	fresh = slab_take(session->shared->slab);
+	/* What comes in waits, so that what is to go out can. */
+	fresh = !old && slab_is_scarce(session->shared->slab) ? NULL
+							      : slab_take(session->shared->slab);
 	if (!fresh)
 		return false;
 	if (old) {
@@ -327,8 +341,13 @@ static bool on_input_end(struct h2_session *session, int r)
 
 	if (r == CONN_BLOCKED)
 		return true;
+	if (r < 0) { /* under the deadlines that there are */
+		session->read_at = h2_in_ms(session, SCARCE_MS);
+		h2_session_wake(session, session->read_at);
+		return true;
+	}
 	session->eof = true; /* HTTP/2 knows no half-closed connection */
-	h2_session_end(session, r < 0 ? REASON_MEMORY : idle ? REASON_DONE : session->role->gone);
+	h2_session_end(session, idle ? REASON_DONE : session->role->gone);
 	return false;
 }
 
@@ -391,7 +410,7 @@ static void wake_again(struct h2_session *session)
 	mono_t at = mono_min(mono_min(session->head_at, session->idle_at),
 			     mono_min(session->write_at, session->drain_at));
 
-	at = mono_min(at, session->window_at);
+	at = mono_min(at, mono_min(session->window_at, session->read_at));
 	for (size_t i = 0; i < session->n_streams; i++) {
 		const struct h2_stream *stream = session->slots[i].stream;
 		if (!stream->closed)
@@ -420,6 +439,10 @@ static void on_deadline(struct conn *conn, void *arg)
 	if (session->state == H2_SESSION_CLOSING && is_due(session, session->write_at)) {
 		h2_session_end(session, session->reason);
 		return;
+	}
+	if (is_due(session, session->read_at)) {
+		session->read_at = MONO_NEVER;
+		h2_session_run_later(session);
 	}
 	if (is_due(session, session->drain_at))
 		drain_finish(session);
@@ -490,7 +513,8 @@ static bool first_take(struct h2_session *session, struct span first)
 	MUST(first.len <= BLOCK_BYTES);
 	if (first.len == 0)
 		return true;
-	if (!room_make(session))
+	session->block = slab_take(session->shared->slab);
+	if (!session->block)
 		return false;
 	memcpy(session->block->bytes, first.at, first.len);
 	session->block->len = (uint32_t)first.len;
@@ -511,10 +535,11 @@ static void session_init(struct h2_session *session, const struct h2_role *role,
 	session->next_id = role->is_server ? 2 : 1;
 	session->goaway_id = H2_STREAM_MAX;
 	session->idle_at = session->write_at = session->window_at = MONO_NEVER;
-	session->drain_at = session->wake_at = MONO_NEVER;
+	session->drain_at = session->wake_at = session->read_at = MONO_NEVER;
 	session->head_at = h2_in_ms(session, shared->limits.head_timeout_ms);
 	for (size_t i = 0; i < H2_URGENCIES; i++)
 		TAILQ_INIT(&session->ready[i]);
+	TAILQ_INIT(&session->held);
 	TAILQ_INIT(&session->sent);
 	TAILQ_INIT(&session->due);
 }
@@ -527,7 +552,7 @@ int h2_session_new(const struct h2_role *role, struct h2_shared *shared, void *o
 			: err_new(-ENOMEM);
 
 	if (r < 0) {
-		OBJ_FREE(session);
+		free(session);
 		conn_close(conn);
 		return err_pass(r);
 	}

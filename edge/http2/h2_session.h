@@ -89,16 +89,17 @@ struct h2_stream {
 	const struct http_head *out_trailers; /* borrowed; NULL: none */
 	int64_t send_window;
 	uint64_t sent_at;            /* session->out.n_queued behind its end */
-	TAILQ_ENTRY(h2_stream) link; /* in a queue of the session: ready, or sent */
+	TAILQ_ENTRY(h2_stream) link; /* in a queue of the session: held, ready, or sent */
 	TAILQ_ENTRY(h2_stream) due_link;
 	struct h2_priority priority;
-	mono_t wake_at;  /* on_wake is due */
+	struct h2_held_block *held; /* in the head's arena: header blocks that wait for room */
+	mono_t wake_at;             /* on_wake is due */
 	mono_t stall_at; /* the other side must have opened the window; MONO_NEVER: it is open */
 	bool head_read, in_ended;    /* in: a final head has come; its end has come */
 	bool head_sent, out_closing; /* out: the head was put; the end follows what is in `out` */
 	bool out_ended;              /* the end was put */
 	bool starved;                /* on_room is due */
-	bool queued_ready, queued_sent, queued_due;
+	bool queued_ready, queued_sent, queued_due, queued_held;
 	bool wants_body, body_told; /* who takes `in` has room; it has had all, and the end */
 	bool closed;
 	uint8_t n_interims;
@@ -146,7 +147,8 @@ int h2_session_open(struct h2_session *session, struct h2_stream *stream);
 /* ---- streams ---- */
 
 void h2_stream_init(struct h2_stream *stream, struct h2_session *session);
-/* Puts a header block (of h2_encode) out; `end`: nothing follows. Errors: -ENOMEM. */
+/* Puts a header block (of h2_encode) out, or keeps it (in the arena of the stream's head) until
+ * there is room; `end`: nothing follows. Errors: -ENOMEM, -ENOBUFS. */
 int h2_stream_send_block(struct h2_stream *stream, struct span block, bool end);
 /* As responder_ops.send_body. */
 void h2_stream_send_body(struct h2_stream *stream, struct chain *body, bool end);
@@ -158,7 +160,7 @@ struct h2_taker {
 	void (*on_trailers)(void *arg, const struct http_head *trailers);
 	void (*on_body)(void *arg, struct chain *body, bool end);
 	void *arg;
-	int64_t timeout_ms; /* without progress: on_wake */
+	int64_t timeout_ms; /* without progress: on_wake; 0: however long it takes */
 };
 /* There is room: hands on what is there (h2_stream_deliver() at the latest when due). */
 void h2_stream_want_body(struct h2_stream *stream, int64_t timeout_ms);

@@ -58,6 +58,7 @@ struct h2_session {
 	/* Out. */
 	struct outlet out;
 	int64_t send_window;
+	struct h2_stream_queue held; /* with header blocks that wait */
 	struct h2_stream_queue ready[H2_URGENCIES];
 	struct h2_stream_queue sent; /* ended, and not all is written */
 	struct h2_stream_queue due;
@@ -72,13 +73,15 @@ struct h2_session {
 	uint32_t reset_ids[H2_RESET_RING]; /* of those that we reset: what still comes is passed
 					      over */
 	uint8_t reset_at;
-	uint32_t goaway_id; /* streams above it are not ours to answer */
+	uint32_t reset_forgotten; /* the highest that has left the ring */
+	uint32_t goaway_id;       /* streams above it are not ours to answer */
 	bool goaway_sent, goaway_got, draining;
 	bool eof;
 	enum close_reason reason; /* CLOSING: why */
 	struct h2_budget resets, controls;
 	/* Deadlines: a head; the next stream; the conn takes bytes; the window of the connection
 	 * opens; the second GOAWAY; the nearest of all. */
+	mono_t read_at; /* there was no block to read into: then it is tried again */
 	mono_t head_at, idle_at, write_at, window_at, drain_at, wake_at;
 };
 #define H2_SESSION_KIND OBJ_KIND('h', '2', 's', 'e')
@@ -108,7 +111,9 @@ int h2_streams_add(struct h2_session *session, struct h2_stream *stream); /* -EN
 void h2_streams_run_due(struct h2_session *session);
 /* Gives back those that were closed. */
 void h2_streams_reap(struct h2_session *session);
-bool h2_streams_was_reset(const struct h2_session *session, uint32_t id);
+/* What comes for it is no fault: we have reset it, or said that we do not take it. */
+bool h2_streams_is_passed_over(const struct h2_session *session, uint32_t id);
+void h2_streams_note_reset(struct h2_session *session, uint32_t id);
 /* Was never opened. */
 bool h2_streams_is_idle(const struct h2_session *session, uint32_t id);
 /* n bytes of stream->in were taken. */
@@ -123,5 +128,6 @@ void h2_ready_add(struct h2_stream *stream); /* if it has something to send */
 void h2_ready_remove(struct h2_stream *stream);
 /* Bodies of those that are ready, as far as there is room. */
 void h2_pump(struct h2_session *session);
+void h2_held_remove(struct h2_stream *stream);
 /* Those whose end the conn has taken. */
 void h2_tell_sent(struct h2_session *session);

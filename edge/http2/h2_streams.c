@@ -54,8 +54,18 @@ void h2_streams_reap(struct h2_session *session)
 	}
 }
 
-bool h2_streams_was_reset(const struct h2_session *session, uint32_t id)
+void h2_streams_note_reset(struct h2_session *session, uint32_t id)
 {
+	uint32_t *at = &session->reset_ids[session->reset_at++ % H2_RESET_RING];
+
+	session->reset_forgotten = MAX(session->reset_forgotten, *at);
+	*at = id;
+}
+
+bool h2_streams_is_passed_over(const struct h2_session *session, uint32_t id)
+{
+	if (id <= session->reset_forgotten || (session->goaway_sent && id > session->goaway_id))
+		return true;
 	for (size_t i = 0; i < H2_RESET_RING; i++) {
 		if (session->reset_ids[i] == id)
 			return true;
@@ -120,6 +130,7 @@ static void stream_close(struct h2_stream *stream, enum h2_error error)
 	MUST(!stream->closed);
 	stream->closed = true;
 	session->n_closed++;
+	h2_held_remove(stream);
 	h2_ready_remove(stream);
 	due_remove(stream);
 	if (stream->queued_sent)
@@ -134,7 +145,7 @@ static void stream_close(struct h2_stream *stream, enum h2_error error)
 	}
 	if (!whole && session->state != H2_SESSION_CLOSING && stream->id) {
 		h2_put_rst_stream(&session->out, stream->id, error);
-		session->reset_ids[session->reset_at++ % H2_RESET_RING] = stream->id;
+		h2_streams_note_reset(session, stream->id);
 	}
 	h2_session_run_later(session);
 }
@@ -207,12 +218,18 @@ void h2_stream_wake(struct h2_stream *stream, mono_t at)
 /* ---- bodies that come --------------------------------------------------------------------------
  */
 
+static mono_t body_deadline(const struct h2_stream *stream, int64_t timeout_ms)
+{
+	return stream->wants_body && timeout_ms ? h2_in_ms(stream->session, timeout_ms)
+						: MONO_NEVER;
+}
+
 void h2_stream_want_body(struct h2_stream *stream, int64_t timeout_ms)
 {
 	if (stream->body_told || stream->wants_body || stream->closed)
 		return;
 	stream->wants_body = true;
-	h2_stream_wake(stream, h2_in_ms(stream->session, timeout_ms));
+	h2_stream_wake(stream, body_deadline(stream, timeout_ms));
 	if (!chain_empty(&stream->in) || stream->in_ended)
 		h2_stream_due(stream);
 }
@@ -235,6 +252,5 @@ void h2_stream_deliver(struct h2_stream *stream, const struct h2_taker *taker)
 		stream->body_told = end;
 		stream->wants_body = !end;
 	}
-	h2_stream_wake(stream, stream->wants_body ? h2_in_ms(stream->session, taker->timeout_ms)
-						  : MONO_NEVER);
+	h2_stream_wake(stream, body_deadline(stream, taker->timeout_ms));
 }

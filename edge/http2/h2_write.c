@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * h2_write: frames out. Header blocks are put at once, for what they say is short and the other
- * side waits for it; bodies wait in their streams until the turn's end, when the pump takes them in
- * the order of RFC 9218: by urgency, then whole, or by turns if they say that they are incremental.
+ * h2_write: frames out. Header blocks are put at once while there is room, for what they say is
+ * short and the other side waits for it; bodies wait in their streams until the turn's end, when
+ * the pump takes them in the order of RFC 9218: by urgency, then whole, or by turns if they say
+ * that they are incremental.
  */
 #include "core/error.h"
 #include "core/obj.h"
@@ -15,11 +16,19 @@ enum {
 	/* Slices that bodies never take: for heads and control frames. */
 	SPARE_SLICES = 6,
 	MAX_STREAM_BYTES = 64 * 1024,
+	/* A DATA frame of at least so much is no crumb. */
+	CRUMB_BYTES = 1024,
+};
+
+struct h2_held_block {
+	struct h2_held_block *next;
+	struct span block;
+	bool end;
 };
 
 static bool has_something(const struct h2_stream *stream)
 {
-	if (stream->closed || !stream->head_sent || stream->out_ended)
+	if (stream->closed || !stream->head_sent || stream->out_ended || stream->held)
 		return false;
 	if (chain_empty(&stream->out))
 		return stream->out_closing;
@@ -76,19 +85,79 @@ static void out_end(struct h2_stream *stream)
 	stream->queued_sent = true;
 }
 
+static bool has_room(const struct h2_session *session)
+{
+	return outlet_bytes(&session->out) < MAX_OUT_BYTES && !session->out.failed &&
+	       outlet_slices(&session->out) > SPARE_SLICES + 1;
+}
+
+/* ---- header blocks -----------------------------------------------------------------------------
+ */
+
+static void block_put(struct h2_stream *stream, struct span block, bool end)
+{
+	h2_put_headers(&stream->session->out, stream->id, block, end);
+	if (end)
+		out_end(stream);
+}
+
+/* Many heads at once, or a client that does not read them: they wait in their own streams. */
+static int block_hold(struct h2_stream *stream, struct span block, bool end)
+{
+	struct arena *arena = stream->head.arena;
+	struct h2_held_block *held = ARENA_NEW(arena, struct h2_held_block);
+	struct h2_held_block **last = &stream->held;
+	struct span kept = arena_copy(arena, block);
+
+	if (!held || !kept.at)
+		return err_new(-ENOBUFS);
+	*held = (struct h2_held_block){ NULL, kept, end };
+	while (*last)
+		last = &(*last)->next;
+	*last = held;
+	h2_ready_remove(stream);
+	if (!stream->queued_held)
+		TAILQ_INSERT_TAIL(&stream->session->held, stream, link);
+	stream->queued_held = true;
+	return 0;
+}
+
 int h2_stream_send_block(struct h2_stream *stream, struct span block, bool end)
 {
 	struct h2_session *session = stream->session;
 
 	MUST(!stream->out_ended && !stream->closed);
-	h2_put_headers(&session->out, stream->id, block, end);
-	if (session->out.failed)
-		return err_new(-ENOMEM);
 	h2_session_run_later(session);
-	if (end)
-		out_end(stream);
-	return 0;
+	if (stream->held || !has_room(session))
+		return err_pass(block_hold(stream, block, end));
+	block_put(stream, block, end);
+	return session->out.failed ? err_new(-ENOMEM) : 0;
 }
+
+void h2_held_remove(struct h2_stream *stream)
+{
+	if (stream->queued_held)
+		TAILQ_REMOVE(&stream->session->held, stream, link);
+	stream->queued_held = false;
+	stream->held = NULL;
+}
+
+static void held_pump(struct h2_session *session)
+{
+	struct h2_stream *stream;
+
+	while ((stream = TAILQ_FIRST(&session->held)) && has_room(session)) {
+		struct h2_held_block held = *stream->held;
+		stream->held = held.next;
+		if (!held.next)
+			h2_held_remove(stream);
+		block_put(stream, held.block, held.end);
+		h2_ready_add(stream);
+	}
+}
+
+/* ---- bodies ------------------------------------------------------------------------------------
+ */
 
 void h2_stream_send_body(struct h2_stream *stream, struct chain *body, bool end)
 {
@@ -143,8 +212,10 @@ static void frame_send(struct h2_stream *stream)
 	} else if (n || last) {
 		copy_put(stream, n, last);
 	}
-	if (n) { /* for which the other side may open two windows */
+	/* For a frame it may open two windows; but not to be served in crumbs (CVE-2019-9511). */
+	if (n >= CRUMB_BYTES || (n && chain_empty(&stream->out)))
 		h2_budget_earn(&session->controls, &session->shared->limits.controls, 2);
+	if (n) {
 		stream->stall_at = MONO_NEVER;
 		session->window_at = MONO_NEVER;
 	}
@@ -158,12 +229,6 @@ static void frame_send(struct h2_stream *stream)
 	}
 	if (rest)
 		out_end(stream);
-}
-
-static bool has_room(const struct h2_session *session)
-{
-	return outlet_bytes(&session->out) < MAX_OUT_BYTES && !session->out.failed &&
-	       outlet_slices(&session->out) > SPARE_SLICES + 1;
 }
 
 /* Without a window of the connection only ends can be sent. */
@@ -198,6 +263,7 @@ static void urgency_pump(struct h2_session *session, struct h2_stream_queue *que
 
 void h2_pump(struct h2_session *session)
 {
+	held_pump(session);
 	for (size_t i = 0; i < H2_URGENCIES && session->n_ready; i++)
 		urgency_pump(session, &session->ready[i]);
 }

@@ -22,7 +22,8 @@ struct wire {
 	bool opened;
 	char *got; /* what has come from us; NUL-terminated */
 	size_t n_got;
-	bool ended; /* we have closed */
+	bool ended;     /* we have closed */
+	int pipe_bytes; /* what the pair holds unread; 0: as usual */
 };
 
 static void wire_on_open(struct conn *conn, void *arg)
@@ -61,6 +62,8 @@ static inline void wire_connect(struct wire *wire)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
 			 0);
+	if (wire->pipe_bytes)
+		setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &wire->pipe_bytes, sizeof(int));
 	assert_true(addr_parse(SPAN_LIT("192.0.2.1:1"), &from));
 	if (wire->fd >= 0)
 		close(wire->fd);

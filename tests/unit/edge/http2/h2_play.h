@@ -83,6 +83,17 @@ static inline void visit_answer(struct h2_visit *visit, const char *text)
 	assert_true(chain_empty(&chain));
 }
 
+/* A head of many bytes, and nothing else. */
+static inline void visit_answer_at_length(struct h2_visit *visit)
+{
+	static const uint8_t value[4000];
+	struct http_head head = visit_head(visit, 200, HTTP_BODY_NONE, 0);
+
+	assert_int_equal(http_head_add_other(&head, SPAN_LIT("x"), span_of(value, sizeof(value))),
+			 0);
+	assert_int_equal(visit->responder->ops->send_head(visit->responder, &head, true), 0);
+}
+
 static void visit_on_body(void *arg, struct chain *body, bool end)
 {
 	struct h2_visit *visit = arg;
@@ -150,8 +161,10 @@ static inline void visit_act(struct h2_visit *visit)
 		visit_answer(visit, "hello");
 	if (strcmp(path, "/echo") == 0 || strcmp(path, "/read") == 0)
 		visit->responder->ops->want_body(visit->responder);
-	if (strncmp(path, "/big", 4) == 0) {
-		visit->left = 300000;
+	if (strcmp(path, "/head") == 0)
+		visit_answer_at_length(visit);
+	if (strncmp(path, "/big", 4) == 0 || strcmp(path, "/endless") == 0) {
+		visit->left = path[1] == 'b' ? 300000 : SIZE_MAX;
 		struct http_head head = visit_head(visit, 200, HTTP_BODY_STREAM, 0);
 		visit->responder->ops->send_head(visit->responder, &head, false);
 		visit_push(visit);
@@ -311,7 +324,7 @@ static inline void log_headers(struct h2_play *play, struct span block)
 		block = span_from(block, (size_t)n);
 		if (flags & NGHTTP2_HD_INFLATE_EMIT) {
 			snprintf(word, sizeof(word), " %.*s=%.*s", (int)nv.namelen, nv.name,
-				 (int)nv.valuelen, nv.value);
+				 (int)MIN(nv.valuelen, (size_t)100), nv.value);
 			log_add(play, word);
 		}
 		if (flags & NGHTTP2_HD_INFLATE_FINAL)

@@ -112,6 +112,22 @@ static void more_than_was_allowed_is_refused_and_nothing_is_lost(void **state)
 	h2_play_free(play);
 }
 
+/* RFC 7540 5.3.1, which h2spec still asks for; also when its exchange is under way. */
+static void stream_that_depends_on_itself_is_reset(void **state)
+{
+	struct h2_play *play = h2_play_new(&h2_limits_usual);
+
+	(void)state;
+	h2_play_greet(play);
+	h2_play_headers(play, 1, POST("/read"), false);
+	h2_play_look(play);
+	h2_play_frame(play, H2_HEADERS, H2_FLAG_END_HEADERS | H2_FLAG_END_STREAM | H2_FLAG_PRIORITY,
+		      1, SPAN_LIT("\0\0\0\1\0"));
+	h2_play_expect(play, "RST 1 1; ");
+	assert_int_equal(play->visits[0].reason, REASON_CLIENT_MALFORMED);
+	h2_play_free(play);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +138,7 @@ int main(void)
 		cmocka_unit_test(trailers_without_an_end_reset_the_stream),
 		cmocka_unit_test(stream_numbers_only_grow),
 		cmocka_unit_test(more_than_was_allowed_is_refused_and_nothing_is_lost),
+		cmocka_unit_test(stream_that_depends_on_itself_is_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

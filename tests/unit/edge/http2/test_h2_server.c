@@ -173,6 +173,36 @@ static void abort_is_seen_as_a_broken_end(void **state)
 	h2_play_free(play);
 }
 
+static void tunnel_may_be_silent_longer_than_a_body(void **state)
+{
+	struct h2_limits limits = h2_limits_usual;
+	limits.body_timeout_ms = 20;
+	struct h2_play *play = h2_play_new(&limits);
+
+	(void)state;
+	h2_play_greet(play);
+	h2_play_headers(play, 1,
+			":method CONNECT\n:protocol websocket\n:scheme http\n"
+			":authority a.test\n:path /hold\n",
+			false);
+	h2_play_look(play);
+	struct h2_visit *visit = &play->visits[0];
+	struct http_head head = visit_head(visit, 101, HTTP_BODY_TUNNEL, 0);
+	const struct responder_ops *ops = visit->responder->ops;
+	assert_int_equal(ops->send_head(visit->responder, &head, false), 0);
+	ops->want_body(visit->responder);
+	mono_t until = mono_add_ms(mono_read(), 100);
+	while (mono_before(mono_read(), until))
+		wire_turn(&play->wire);
+	h2_play_data(play, 1, "late", false);
+	h2_play_expect(play, "HEADERS 1 :status=200 ");
+	while (mono_before(mono_read(), mono_add_ms(until, 100)))
+		wire_turn(&play->wire);
+	assert_non_null(visit->responder);
+	assert_string_equal(visit->body, "late");
+	h2_play_free(play);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +217,7 @@ int main(void)
 		cmocka_unit_test(reset_later_ends_the_exchange),
 		cmocka_unit_test(body_that_does_not_come_is_answered_408),
 		cmocka_unit_test(abort_is_seen_as_a_broken_end),
+		cmocka_unit_test(tunnel_may_be_silent_longer_than_a_body),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

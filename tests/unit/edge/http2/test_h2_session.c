@@ -139,6 +139,92 @@ static void preface_in_hand_is_used(void **state)
 	h2_play_free(play);
 }
 
+static void what_comes_after_the_second_goaway_is_passed_over(void **state)
+{
+	struct h2_limits limits = h2_limits_usual;
+	limits.drain_grace_ms = 300;
+	struct h2_play *play = h2_play_new(&limits);
+
+	(void)state;
+	h2_play_greet(play);
+	h2_play_headers(play, 1, GET("/hold"), true);
+	h2_play_look(play);
+	h2_servers_drain(&play->servers);
+	h2_play_expect(play, "GOAWAY 0 0; ");
+	for (int i = 0; i < 1000 && !strstr(h2_play_look(play), "GOAWAY 0 0; "); i++)
+		;
+	assert_non_null(strstr(play->log, "GOAWAY 0 0; "));
+	/* It began before the client had heard: RFC 9113 6.8. */
+	h2_play_headers(play, 3, POST("/read"), false);
+	h2_play_data(play, 3, "body", false);
+	h2_play_u32(play, H2_WINDOW_UPDATE, 3, 100);
+	h2_play_headers(play, 3, "x y\n", true);
+	h2_play_look(play);
+	assert_null(strstr(play->log, "GOAWAY"));
+	visit_answer(&play->visits[0], "last");
+	h2_play_expect(play, "DATA 1 4 END");
+	assert_int_equal(play->n_visits, 1);
+	h2_play_free(play);
+}
+
+static void connection_that_comes_during_a_drain_is_drained(void **state)
+{
+	struct h2_limits limits = h2_limits_usual;
+	limits.drain_grace_ms = 10;
+	limits.linger_ms = 10;
+	struct h2_play *play = h2_play_new(&limits);
+
+	(void)state;
+	h2_servers_drain(&play->servers);
+	EDGE_LOOP_UNTIL(play->wire.loop, h2_play_is_over(play));
+	wire_connect(&play->wire); /* its handshake took so long */
+	play->looked = 0;
+	assert_int_equal(h2_server_begin(&play->servers, play->wire.conn, SPAN_NONE), 0);
+	h2_play_greet(play);
+	h2_play_headers(play, 1, GET("/hello"), true);
+	h2_play_expect(play, "GOAWAY 0 0; ");
+	EDGE_LOOP_UNTIL(play->wire.loop, play->n_closed == 2);
+	assert_true(play->visits[0].sent);
+	h2_play_free(play);
+}
+
+static void reading_waits_while_blocks_are_scarce(void **state)
+{
+	enum { BLOCKS = 900 };
+	static struct block *held[BLOCKS];
+	struct h2_play *play = h2_play_new(&h2_limits_usual);
+
+	(void)state;
+	h2_play_look(play);
+	for (size_t i = 0; i < BLOCKS; i++)
+		assert_non_null(held[i] = slab_take(play->wire.slab));
+	assert_true(slab_is_scarce(play->wire.slab));
+	h2_play_greet(play);
+	h2_play_headers(play, 1, GET("/hello"), true);
+	h2_play_look(play);
+	assert_int_equal(play->n_visits, 0);
+	for (size_t i = 0; i < BLOCKS; i++)
+		block_unref(held[i]);
+	EDGE_LOOP_UNTIL(play->wire.loop, play->n_visits == 1 && play->visits[0].sent);
+	h2_play_free(play);
+}
+
+static void end_for_abuse_is_counted(void **state)
+{
+	struct h2_limits limits = h2_limits_usual;
+	limits.controls = (struct h2_budget_conf){ .burst = 10, .per_s = 1 };
+	struct h2_play *play = h2_play_new(&limits);
+	int64_t before = metric_read("meridian_edge_ended_client_abuse_total", NULL);
+
+	(void)state;
+	h2_play_greet(play);
+	for (int i = 0; i < 20; i++)
+		h2_play_frame(play, H2_PING, 0, 0, SPAN_LIT("12345678"));
+	h2_play_expect(play, "GOAWAY 0 11; ");
+	assert_int_equal(metric_read("meridian_edge_ended_client_abuse_total", NULL), before + 1);
+	h2_play_free(play);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +236,10 @@ int main(void)
 		cmocka_unit_test(lost_connection_ends_all_exchanges),
 		cmocka_unit_test(who_does_not_read_is_not_heard_for_ever),
 		cmocka_unit_test(preface_in_hand_is_used),
+		cmocka_unit_test(what_comes_after_the_second_goaway_is_passed_over),
+		cmocka_unit_test(connection_that_comes_during_a_drain_is_drained),
+		cmocka_unit_test(reading_waits_while_blocks_are_scarce),
+		cmocka_unit_test(end_for_abuse_is_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -137,6 +137,24 @@ static void smaller_window_of_theirs_counts_for_streams_under_way(void **state)
 	h2_play_free(play);
 }
 
+static void many_that_we_reset_are_remembered(void **state)
+{
+	struct h2_limits limits = h2_limits_usual;
+	limits.max_streams = 256;
+	struct h2_play *play = h2_play_new(&limits);
+
+	(void)state;
+	h2_play_greet(play);
+	for (uint32_t id = 1; id < 400; id += 2)
+		h2_play_headers(play, id, POST("/hello"), false); /* answered early */
+	h2_play_expect(play, "RST 399 0; ");
+	for (uint32_t id = 1; id < 400; id += 2)
+		h2_play_data(play, id, "on its way", true);
+	h2_play_headers(play, 401, GET("/hello"), true);
+	h2_play_expect(play, "DATA 401 5 END");
+	h2_play_free(play);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +166,7 @@ int main(void)
 		cmocka_unit_test(frames_for_a_stream_that_we_reset_are_passed_over),
 		cmocka_unit_test(data_after_the_end_is_an_error),
 		cmocka_unit_test(smaller_window_of_theirs_counts_for_streams_under_way),
+		cmocka_unit_test(many_that_we_reset_are_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
