@@ -11,6 +11,7 @@
 
 #include <bsd/sys/queue.h>
 
+#include "edge/http/date.h"
 #include "edge/http/roles.h"
 
 struct h1_server;
@@ -35,8 +36,6 @@ extern const struct h1_server_limits h1_server_limits_usual;
 LIST_HEAD(h1_server_list, h1_server);
 SLIST_HEAD(h1_request_list, h1_request);
 
-enum { H1_DATE_BYTES = 32 };
-
 /* The servers of one listener in one worker. */
 struct h1_servers {
 	const struct exchange_maker *maker; /* borrowed */
@@ -54,8 +53,7 @@ struct h1_servers {
 	struct h1_request_list spare; /* for the next request: no malloc in steady state */
 	size_t n, n_spare;
 	bool draining;
-	int64_t date_s;
-	char date[H1_DATE_BYTES];
+	struct http_date_cache date;
 };
 
 void h1_servers_init(struct h1_servers *servers, const struct exchange_maker *maker,

@@ -6,7 +6,6 @@
  */
 #include "core/error.h"
 #include "core/obj.h"
-#include "edge/http/date.h"
 #include "edge/http1/h1_server_priv.h"
 
 enum {
@@ -30,7 +29,6 @@ const struct h1_server_limits h1_server_limits_usual = {
 void h1_servers_init(struct h1_servers *servers, const struct exchange_maker *maker,
 		     const struct h1_server_limits *limits)
 {
-	_Static_assert(sizeof(servers->date) > (size_t)HTTP_DATE_BYTES, "with its NUL");
 	*servers = (struct h1_servers){ .maker = maker, .limits = *limits };
 	LIST_INIT(&servers->list);
 	SLIST_INIT(&servers->spare);
@@ -109,13 +107,7 @@ void h1_request_free(struct h1_request *request)
 
 struct span h1_servers_date(struct h1_servers *servers)
 {
-	int64_t now_s = loop_wall_s(servers->maker->loop);
-
-	if (now_s != servers->date_s || !servers->date[0]) {
-		http_date(now_s, servers->date);
-		servers->date_s = now_s;
-	}
-	return span_of(servers->date, HTTP_DATE_BYTES);
+	return http_date_now(&servers->date, loop_wall_s(servers->maker->loop));
 }
 
 void h1_servers_drain(struct h1_servers *servers)
