@@ -80,10 +80,10 @@ static void date_is_made_once_a_second(void **state)
 	struct span date = h1_servers_date(&play->servers);
 
 	assert_int_equal(date.len, 29);
-	play->servers.date[0] = '!'; /* it is not made again */
-	if (loop_wall_s(play->wire.loop) == play->servers.date_s)
+	play->servers.date.text[0] = '!'; /* it is not made again */
+	if (loop_wall_s(play->wire.loop) == play->servers.date.at_s)
 		assert_int_equal(h1_servers_date(&play->servers).at[0], '!');
-	play->servers.date_s--;
+	play->servers.date.at_s--;
 	assert_int_not_equal(h1_servers_date(&play->servers).at[0], '!');
 }
 
