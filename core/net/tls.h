@@ -16,7 +16,7 @@ struct tls_server_conf {
 	int min_version;              /* 0x0303, 0x0304 */
 	int max_version;
 	const char *ciphers;       /* TLS 1.2 list; NULL: Mozilla's intermediate */
-	const char *cipher_suites; /* TLS 1.3 list; NULL: OpenSSL's */
+	const char *cipher_suites; /* TLS 1.3 list; NULL: AES-128-GCM first */
 	const char *groups;        /* of key exchange; NULL: X25519:P-256:P-384 */
 	const uint8_t *alpn;       /* wire form, server's preference; NULL: none */
 	size_t alpn_len;

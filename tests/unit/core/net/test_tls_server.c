@@ -317,6 +317,33 @@ static void wrong_settings_are_named(void **state)
 	}
 }
 
+static void order_is_ours_but_for_clients_that_need_chacha(void **state)
+{
+	const struct tls_server_conf conf = conf_of("ec.crt", "ec.key");
+	static const struct {
+		const char *offered, *agreed;
+	} cases[] = {
+		{ "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256" },
+		{ "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_256_GCM_SHA384" },
+		{ "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256",
+		  "TLS_CHACHA20_POLY1305_SHA256" },
+	};
+	struct tls_context *server = server_new(&conf), *client = client_new(NULL);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct ends ends;
+		ends_open(&ends, server, client, "a.test");
+		assert_int_equal(SSL_set_ciphersuites(ends.client, cases[i].offered), 1);
+		ends_shake(&ends);
+		assert_true(ends.done);
+		assert_string_equal(SSL_get_cipher_name(ends.client), cases[i].agreed);
+		ends_close(&ends);
+	}
+	tls_unref(server);
+	tls_unref(client);
+}
+
 static void versions_and_weak_ciphers_are_refused(void **state)
 {
 	struct tls_server_conf conf = conf_of("ec.crt", "ec.key");
@@ -384,6 +411,7 @@ int main(void)
 		cmocka_unit_test(clients_are_verified_as_demanded),
 		cmocka_unit_test(new_revocation_ends_resumption),
 		cmocka_unit_test(wrong_settings_are_named),
+		cmocka_unit_test(order_is_ours_but_for_clients_that_need_chacha),
 		cmocka_unit_test(versions_and_weak_ciphers_are_refused),
 	};
 	return cmocka_run_group_tests(tests, folder_make, folder_remove);
