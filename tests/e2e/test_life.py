@@ -7,63 +7,13 @@ import socket
 import threading
 
 import pytest
-import yaml
 
 from clients import curl, dig
 from cluster import CLIENTS, WWW, ZONE_NAME, Cluster
+from load import Load
 from origin import plain
 from program import NotReady, Program, run_tool
 from wait import until
-
-
-class Load:
-    """Clients that ask without pause, on kept connections and new ones, and count what went wrong."""
-
-    def __init__(self, cluster, edge, clients=4):
-        host, port = cluster.http(edge).split(":")
-        self.at = (host, int(port))
-        self.ended = threading.Event()
-        self.done, self.failed = 0, []
-        self.threads = [threading.Thread(target=self._run, args=(number % 2 == 0,)) for number in range(clients)]
-        for thread in self.threads:
-            thread.start()
-
-    def _run(self, keep):
-        request = b"GET /load HTTP/1.1\r\nHost: " + WWW.encode() + b"\r\n\r\n"
-        sock = None
-        while not self.ended.is_set():
-            reused = sock is not None
-            try:
-                sock = sock or socket.create_connection(self.at, timeout=10)
-                sock.sendall(request)
-                answer = b""
-                while b"\r\n\r\nloaded" not in answer:
-                    piece = sock.recv(65536)
-                    if not piece:
-                        raise EOFError(answer)
-                    answer += piece
-                assert answer.startswith(b"HTTP/1.1 200 "), answer
-                self.done += 1
-            except ConnectionRefusedError:
-                return  # nobody listens any more: DNS has moved the client by then
-            except (OSError, EOFError) as error:
-                if reused and isinstance(error, (EOFError, ConnectionError)) and error.args[:1] in ((b"",), ()):
-                    sock = None  # an idle connection was closed before our request: allowed (RFC 9112 9.3.1)
-                    continue
-                if isinstance(error, (BrokenPipeError, ConnectionResetError)) and reused:
-                    sock = None
-                    continue
-                self.failed.append(repr(error))
-                return
-            if not keep or b"connection: close" in answer.lower():
-                sock.close()
-                sock = None
-
-    def end(self):
-        self.ended.set()
-        for thread in self.threads:
-            thread.join(30)
-        return self.done, self.failed
 
 
 @pytest.fixture
@@ -94,7 +44,7 @@ def test_sigterm_drains_without_a_failed_request(one_region):
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         begun = pool.submit(curl, f"http://{cluster.http('eu-west-1')}/slow", "-H", f"Host: {WWW}")
         until(lambda: cluster.origins["eu-west-origin-1"].requests("/slow"), "the slow request is under way")
-        load = Load(cluster, "eu-west-1")
+        load = Load(cluster.http("eu-west-1"), may_refuse=True)
         until(lambda: load.done > 200, "the load runs")
         edge.signal(signal.SIGTERM)
         until(lambda: {dig(cluster.dns("gtm-1"), WWW, subnet=f"193.1.{n}.0/24").addresses[0] for n in range(16)} ==
@@ -110,7 +60,7 @@ def test_sigterm_drains_without_a_failed_request(one_region):
 def test_a_successor_takes_the_sockets_over_without_a_failed_request(one_region):
     cluster = one_region
     old = cluster.edges["eu-west-1"]
-    load = Load(cluster, "eu-west-1")
+    load = Load(cluster.http("eu-west-1"))
     until(lambda: load.done > 200, "the load runs")
     new = Program("eu-west-1", "meridian-edge", old.config, cluster.folder).start()
     cluster.edges["eu-west-1-new"] = new
