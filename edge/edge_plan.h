@@ -14,7 +14,7 @@ struct edge_plan {
 	struct conf *conf; /* owned; all that `edge` points to */
 	const struct edge_conf *edge;
 	struct service_map *services;
-	struct error_pages **error_pages; /* of the edge, then of each service; NULL: none */
+	struct error_pages **error_pages;    /* of the edge, then of each service; NULL: none */
 	struct access_log_format log_format; /* .template NULL: no access log */
 	struct tls_context **pool_tls;       /* of each pool; NULL: plain */
 	struct edge_certs *certs;            /* a reference */

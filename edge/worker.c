@@ -19,6 +19,9 @@
 #define WORKER_KIND OBJ_KIND('w', 'r', 'k', 'r')
 #define PORT_KIND   OBJ_KIND('p', 'o', 'r', 't')
 
+/* Between the last that may knock and the close: the ACK of who was connecting is on its way. */
+enum { CLOSING_MS = 300 };
+
 /* One of the worker's listeners and the socket that it has. */
 struct port {
 	uint32_t kind;
@@ -30,6 +33,7 @@ struct port {
 	int fd;     /* the registry's */
 	struct listener *listener;
 	bool leaving; /* no plan has it any more */
+	struct loop_timer closing;
 };
 TAILQ_HEAD(port_list, port);
 
@@ -94,6 +98,7 @@ static void on_drained_mail(struct mail *mail, bool dropped)
 static void port_free(struct port *port)
 {
 	TAILQ_REMOVE(&port->worker->ports, port, link);
+	loop_timer_stop(&port->closing);
 	listener_close(port->listener);
 	free(port->name);
 	OBJ_FREE(port);
@@ -165,6 +170,16 @@ static void listener_conf_fill(const struct edge_plan *plan, size_t i,
 	};
 }
 
+/* Who was in the middle of connecting has come through. Who comes now is refused, and not left
+ * waiting for somebody who will never come. */
+static void on_port_closing(void *arg)
+{
+	struct port *port = OBJ_CAST(struct port, arg, PORT_KIND);
+
+	listener_drain(port->listener);
+	shutdown(port->fd, SHUT_RD);
+}
+
 static int port_open(struct worker *worker, const struct edge_plan *plan, size_t i, int fd)
 {
 	const struct listener_section *section = &plan->edge->listeners[i];
@@ -180,6 +195,7 @@ static int port_open(struct worker *worker, const struct edge_plan *plan, size_t
 			       .name = strdup(section->name),
 			       .fd = fd };
 	TAILQ_INSERT_TAIL(&worker->ports, port, link);
+	loop_timer_init(&port->closing, worker->loop, on_port_closing, port);
 	const struct listener_setup setup = {
 		.name = port->name,
 		.fds = &port->fd,
@@ -216,13 +232,16 @@ static bool plan_has(const struct edge_plan *plan, const struct addr *address)
 	return false;
 }
 
-/* What the kernel has queued is accepted first; who comes after that is refused, and not left
- * waiting for somebody who will never come. */
 static void port_drain(struct port *port, bool close_socket)
 {
-	listener_drain(port->listener);
-	if (close_socket)
-		shutdown(port->fd, SHUT_RD);
+	struct loop *loop = port->worker->loop;
+
+	if (!close_socket) {
+		listener_drain(port->listener);
+		return;
+	}
+	sock_take_no_more(port->fd);
+	loop_timer_set(&port->closing, mono_add_ms(loop_now(loop), CLOSING_MS));
 }
 
 static void ports_renew(struct worker *worker, const struct edge_plan *plan, const int *fds)

@@ -5,6 +5,7 @@
  */
 #include "core/net/sock.h"
 
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <sys/stat.h>
 
@@ -270,6 +271,23 @@ void sock_drop_unclaimed(struct sock_registry *registry)
 		registry->n_changes++;
 	}
 	sock_entries_close(&dropped);
+}
+
+void sock_take_no_more(int fd)
+{
+	/* Of a TCP segment: SYN without ACK is dropped, all else passes (the socket sees it from
+	 * the TCP header on). */
+	enum { FLAGS_AT = 13, FLAG_SYN = 0x02, FLAG_ACK = 0x10 };
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS_AT),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, FLAG_SYN | FLAG_ACK),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FLAG_SYN, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog program = { ARRAY_LEN(code), code };
+
+	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
 void sock_give_up(struct sock_registry *registry, int fd)

@@ -46,6 +46,12 @@ void sock_drop_unclaimed(struct sock_registry *registry);
 /* The socket is not wanted any more (a reload): closed, its file removed. */
 void sock_give_up(struct sock_registry *registry, int fd);
 
+/* A listening socket that will be closed takes no more connections: the kernel drops who knocks
+ * from now on, and who is in the middle of it still comes through. So between the last accept() and
+ * the close nobody is reset who believes to be connected. Where it cannot be done nothing changes.
+ */
+void sock_take_no_more(int fd);
+
 /* Take-over. The old process offers its registry on a unix socket (mode 0600, same user, or root);
  * a new process asks there, gets all descriptors, and says when it serves; then the old one drains.
  * The registry must outlive the offer. */

@@ -76,7 +76,8 @@ static void missing_file_is_wrong(void **state)
 
 	(void)state;
 	buf_init(&errors, 65536);
-	assert_int_equal(edge_plan_read("/nonexistent.yaml", NULL, &errors, &plan), EDGE_PLAN_WRONG);
+	assert_int_equal(edge_plan_read("/nonexistent.yaml", NULL, &errors, &plan),
+			 EDGE_PLAN_WRONG);
 	assert_non_null(strstr(buf_text(&errors), "/nonexistent.yaml"));
 	buf_fini(&errors);
 }

@@ -2,7 +2,9 @@
  *
  * Tests of core/net/sock: the registry.
  */
+
 #include "core/net/sock.h"
+#include <poll.h>
 
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -194,6 +196,37 @@ static void socket_that_is_given_up_frees_its_address(void **state)
 	assert_true(addr_eq(&before, &after));
 }
 
+static void socket_that_takes_no_more_keeps_who_has_come(void **state)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(sa);
+	int listening = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int early = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int late = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	char byte;
+
+	(void)state;
+	assert_int_equal(bind(listening, (struct sockaddr *)&sa, len), 0);
+	assert_int_equal(listen(listening, 8), 0);
+	assert_int_equal(getsockname(listening, (struct sockaddr *)&sa, &len), 0);
+	assert_int_equal(connect(early, (struct sockaddr *)&sa, len), 0);
+	sock_take_no_more(listening);
+	assert_int_equal(connect(late, (struct sockaddr *)&sa, len), -1);
+	assert_int_equal(errno, EINPROGRESS);
+	int accepted = accept(listening, NULL, NULL);
+	assert_true(accepted >= 0);
+	assert_int_equal(write(accepted, "x", 1), 1);
+	assert_int_equal(read(early, &byte, 1), 1); /* it lives */
+	assert_int_equal(accept(listening, NULL, NULL), -1);
+	struct pollfd knocking = { .fd = late, .events = POLLOUT };
+	assert_int_equal(poll(&knocking, 1, 0), 0); /* neither let in nor sent away */
+	close(accepted);
+	close(early);
+	close(late);
+	close(listening);
+}
+
 int main(void)
 {
 #define REGISTRY_TEST(name) cmocka_unit_test_setup_teardown(name, registry_make, registry_drop)
@@ -206,6 +239,7 @@ int main(void)
 		REGISTRY_TEST(stale_socket_file_is_replaced_but_a_living_one_is_not),
 		REGISTRY_TEST(unclaimed_sockets_are_dropped),
 		REGISTRY_TEST(socket_that_is_given_up_frees_its_address),
+		cmocka_unit_test(socket_that_takes_no_more_keeps_who_has_come),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
