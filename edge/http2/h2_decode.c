@@ -300,30 +300,28 @@ int h2_decode_feed(struct h2_decoder *decoder, struct span piece, bool last)
 /* ---- the whole head ----------------------------------------------------------------------------
  */
 
-/* RFC 9113 8.2.3: the crumbs become one field again. */
+/* RFC 9113 8.2.3: the crumbs become one field again. Empty ones say nothing. */
 static int cookies_join(struct http_head *head)
 {
-	size_t len = 0;
+	size_t len = 0, room = 0;
 
 	for (size_t i = 0; i < head->n_fields; i++)
-		len += head->fields[i].id == HTTP_NAME_COOKIE ? head->fields[i].value.len + 2 : 0;
-	uint8_t *at = arena_take_bytes(head->arena, len);
+		room += head->fields[i].id == HTTP_NAME_COOKIE ? head->fields[i].value.len + 2 : 0;
+	uint8_t *at = arena_take_bytes(head->arena, room);
 	if (!at)
 		return err_new(-ENOBUFS);
-	struct span joined = span_of(at, len - 2);
 	for (size_t i = 0; i < head->n_fields; i++) {
 		struct span crumb = head->fields[i].value;
-		if (head->fields[i].id != HTTP_NAME_COOKIE)
+		if (head->fields[i].id != HTTP_NAME_COOKIE || crumb.len == 0)
 			continue;
-		if (at != joined.at) {
-			memcpy(at, "; ", 2);
-			at += 2;
+		if (len) {
+			memcpy(at + len, "; ", 2);
+			len += 2;
 		}
-		if (crumb.len)
-			memcpy(at, crumb.at, crumb.len);
-		at += crumb.len;
+		memcpy(at + len, crumb.at, crumb.len);
+		len += crumb.len;
 	}
-	return err_pass(http_head_set(head, HTTP_NAME_COOKIE, joined));
+	return err_pass(http_head_set(head, HTTP_NAME_COOKIE, span_of(at, len)));
 }
 
 static int authority_end(struct h2_decoder *decoder)

@@ -206,6 +206,23 @@ static void block_may_come_byte_by_byte(void **state)
 	arena_fini(&arena);
 }
 
+static void empty_crumbs_of_a_cookie_leave_nothing_behind(void **state)
+{
+	struct http_head head;
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, 65536);
+	assert_int_equal(decode(BASE "cookie \ncookie a=1\ncookie \ncookie b=2\ncookie \n", true,
+				&arena, &head),
+			 H2_DECODED);
+	assert_int_equal(head.n_fields, 1);
+	assert_true(span_eq(head.fields[0].value, SPAN_LIT("a=1; b=2")));
+	assert_int_equal(decode(BASE "cookie \ncookie \n", true, &arena, &head), H2_DECODED);
+	assert_int_equal(head.fields[0].value.len, 0);
+	arena_fini(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +231,7 @@ int main(void)
 		cmocka_unit_test(end_of_stream_must_fit_the_length),
 		cmocka_unit_test(large_heads_are_said_and_larger_ones_end_it),
 		cmocka_unit_test(coding_errors_are_the_connections),
+		cmocka_unit_test(empty_crumbs_of_a_cookie_leave_nothing_behind),
 		cmocka_unit_test(block_may_come_byte_by_byte),
 	};
 
