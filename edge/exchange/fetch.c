@@ -196,7 +196,8 @@ static void request_begun(struct fetch *fetch, int r, bool kept)
 	r = fetch->requester->ops->send_head(fetch->requester, fetch->request, !has_body(fetch));
 	if (r < 0) {
 		requester_cancel(fetch);
-		fail_later(fetch, REASON_MEMORY);
+		/* An origin of HTTP/2 that has not said that it takes RFC 8441. */
+		fail_later(fetch, r == -ENOTSUP ? REASON_UPGRADE_REFUSED : REASON_MEMORY);
 	} else if (has_body(fetch)) {
 		loop_defer(fetch->env->loop, &fetch->task); /* on_ready */
 	}
