@@ -311,13 +311,17 @@ static const struct conf_choice forward_choices[] = {
 	{ "append", FORWARD_FOR_APPEND }, { "replace", FORWARD_FOR_REPLACE }, { "off", FORWARD_FOR_OFF }, { NULL, 0 }
 };
 static const struct conf_choice request_id_accepts[] = { { "never", REQUEST_ID_NEVER }, { "trusted", REQUEST_ID_TRUSTED }, { "always", REQUEST_ID_ALWAYS }, { NULL, 0 } };
+static const struct conf_choice client_froms[] = {
+	{ "any", CLIENT_FROM_ANY }, { "x_forwarded_for", CLIENT_FROM_X_FORWARDED_FOR }, { "forwarded", CLIENT_FROM_FORWARDED }, { NULL, 0 }
+};
 static const struct conf_key forwarded_keys[] = {
 	{ .name = "trusted", .type = CONF_TYPE_LIST, CONF_AT(struct forward_conf, client.trusted), .n_offset = offsetof(struct forward_conf, client.n_trusted), .item = CONF_TYPE_PREFIX, .help = "prefixes of the proxies in front of us: what they say of clients is believed and passed on; what anyone else says is dropped" },
+	{ .name = "client_from", .type = CONF_TYPE_CHOICE, CONF_AT(struct forward_conf, client.from), .choices = client_froms, .initial = "any", .help = "where they say who the client is. `any`: in X-Forwarded-For, and without it in Forwarded; name the one that your proxies write if they let the other through as it comes" },
 	CONF_CHOICE(struct forward_conf, x_forwarded_for, forward_choices, "append", "the address of who speaks to us: behind what a trusted proxy said, instead of it, or not at all"),
 	CONF_BOOL  (struct forward_conf, x_forwarded_proto, "true", "`http` or `https`, as the client came, or as a trusted proxy says that it came"),
 	CONF_BOOL  (struct forward_conf, x_forwarded_host,  "true", "the Host that the client asked for; likewise"),
 	CONF_BOOL  (struct forward_conf, x_forwarded_port,  "false", "our port; likewise"),
-	CONF_BOOL  (struct forward_conf, x_real_ip, "false", "the client's address alone, in X-Real-IP"),
+	CONF_BOOL  (struct forward_conf, x_real_ip, "false", "the client's address alone, in X-Real-IP, whoever said it"),
 	CONF_BOOL  (struct forward_conf, forwarded, "false", "all of it in one field, Forwarded (RFC 7239)"),
 	CONF_BOOL  (struct forward_conf, client_certificate, "false", "what the client's certificate says: X-SSL-Client-Verify, -Subject, -Fingerprint, and Client-Cert (RFC 9440); what a client sends of these is dropped"),
 	{ .name = "request_id", .type = CONF_TYPE_BOOL, CONF_AT(struct forward_conf, client.request_id), .initial = "false", .help = "each request has a number of its own, in X-Request-ID and in `$request_id`" },

@@ -31,13 +31,32 @@ static bool hop_parse(struct span text, struct addr *ret_addr)
 	return addr_parse_ip(text, ret_addr);
 }
 
+/* Cuts off the first pair of an element of Forwarded. A quoted value, which may be a Host of the
+ * client's making, may hold anything. */
+static bool pair_cut(struct span *element, struct span *ret_pair)
+{
+	bool quoted = false;
+	size_t n = 0;
+
+	if (element->len == 0)
+		return false;
+	for (; n < element->len && (quoted || element->at[n] != ';'); n++) {
+		if (element->at[n] == '"')
+			quoted = !quoted;
+		else if (quoted && element->at[n] == '\\')
+			n++;
+	}
+	*ret_pair = span_trim(span_first(*element, n));
+	*element = span_from(*element, n + 1);
+	return true;
+}
+
 /* The value of `for=` in an element of Forwarded. */
 static struct span forwarded_for(struct span element)
 {
 	struct span pair;
 
-	while (span_cut(&element, ';', &pair)) {
-		pair = span_trim(pair);
+	while (pair_cut(&element, &pair)) {
 		if (pair.len < 4 || !span_ieq(span_first(pair, 4), SPAN_LIT("for=")))
 			continue;
 		pair = span_from(pair, 4);
@@ -48,13 +67,27 @@ static struct span forwarded_for(struct span element)
 	return SPAN_NONE;
 }
 
-/* The last element of a list; what stands before it stays in *list. */
-static struct span last_cut(struct span *list)
+static bool is_escaped(struct span text, size_t at)
+{
+	size_t from = at;
+
+	while (from && text.at[from - 1] == '\\')
+		from--;
+	return (at - from) & 1;
+}
+
+/* The last element of a list; what stands before it stays in *list. With `quotes` a comma between
+ * two of them separates nothing. Read from the right, as the quotes of who wrote last are closed,
+ * whatever stands left of them. */
+static struct span last_cut(struct span *list, bool quotes)
 {
 	size_t from = list->len;
+	bool quoted = false;
 
-	while (from && list->at[from - 1] != ',')
-		from--;
+	for (; from && (quoted || list->at[from - 1] != ','); from--) {
+		if (quotes && list->at[from - 1] == '"' && !is_escaped(*list, from - 1))
+			quoted = !quoted;
+	}
 	struct span last = span_trim(span_from(*list, from));
 	*list = span_first(*list, from ? from - 1 : 0);
 	return last;
@@ -65,7 +98,7 @@ static bool hops_look(const struct client_conf *conf, enum http_name id, struct 
 		      struct addr *addr)
 {
 	for (int i = 0; i < MAX_HOPS && list.len; i++) {
-		struct span hop = last_cut(&list);
+		struct span hop = last_cut(&list, id == HTTP_NAME_FORWARDED);
 		struct addr next;
 		if (id == HTTP_NAME_FORWARDED)
 			hop = forwarded_for(hop);
@@ -81,9 +114,11 @@ static bool hops_look(const struct client_conf *conf, enum http_name id, struct 
 static int behind_proxies(const struct client_conf *conf, const struct http_head *request,
 			  struct arena *arena, struct client *client)
 {
-	enum http_name id = http_head_find(request, HTTP_NAME_X_FORWARDED_FOR)
-				    ? HTTP_NAME_X_FORWARDED_FOR
-				    : HTTP_NAME_FORWARDED;
+	enum http_name id = conf->from == CLIENT_FROM_FORWARDED ||
+					    (conf->from == CLIENT_FROM_ANY &&
+					     !http_head_find(request, HTTP_NAME_X_FORWARDED_FOR))
+				    ? HTTP_NAME_FORWARDED
+				    : HTTP_NAME_X_FORWARDED_FOR;
 	struct addr *addr = arena_take(arena, sizeof(*addr));
 
 	if (!addr)

@@ -8,6 +8,8 @@
  */
 #include "edge/exchange/forward.h"
 
+#include <ctype.h>
+
 #include "core/error.h"
 #include "core/obj.h"
 
@@ -68,28 +70,58 @@ static void list_add(struct draft *draft, struct span *list, struct span value)
 /* ---- what comes from the client ----------------------------------------------------------------
  */
 
-static bool is_about_certificate(const struct http_field *field)
+/* Whether somebody behind us may read `name` as this one: CGI and its kin take '_' for '-'. `known`
+ * is in lower case. */
+static bool reads_as(struct span name, struct span known)
+{
+	if (name.len != known.len)
+		return false;
+	for (size_t i = 0; i < name.len; i++) {
+		uint8_t byte = name.at[i] == '_' ? '-' : (uint8_t)tolower(name.at[i]);
+		if (byte != known.at[i])
+			return false;
+	}
+	return true;
+}
+
+static bool is_about_certificate(struct span name)
 {
 	static const struct span names[] = {
-		{ (const uint8_t *)"X-SSL-Client-Verify", 19 },
-		{ (const uint8_t *)"X-SSL-Client-Subject", 20 },
-		{ (const uint8_t *)"X-SSL-Client-Fingerprint", 24 },
-		{ (const uint8_t *)"Client-Cert", 11 },
-		{ (const uint8_t *)"Client-Cert-Chain", 17 },
+		{ (const uint8_t *)"x-ssl-client-verify", 19 },
+		{ (const uint8_t *)"x-ssl-client-subject", 20 },
+		{ (const uint8_t *)"x-ssl-client-fingerprint", 24 },
+		{ (const uint8_t *)"client-cert", 11 },
+		{ (const uint8_t *)"client-cert-chain", 17 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (span_ieq(field->name, names[i]))
+		if (reads_as(name, names[i]))
 			return true;
 	}
 	return false;
 }
 
-/* A field that we would write: kept when a trusted one wrote it. */
-static bool kept(const struct draft *draft, bool ours, bool *ret_has)
+/* Of fields without a number: those of a proxy that is not trusted, and those that are written with
+ * an underscore to pass for one of ours, which a trusted proxy lets through, too. */
+static bool is_claim(const struct draft *draft, struct span name)
+{
+	const struct span forwarded = SPAN_LIT("x-forwarded-");
+	uint8_t first = name.len ? name.at[0] | 0x20 : 0;
+
+	if (first != 'x' && first != 'c')
+		return false;
+	if (reads_as(span_first(name, forwarded.len), forwarded))
+		return !draft->client->trusted || span_find(name, '_') < name.len;
+	return reads_as(name, SPAN_LIT("x-real-ip")) ||
+	       (draft->conf->client.request_id && reads_as(name, SPAN_LIT("x-request-id"))) ||
+	       (draft->conf->client_certificate && is_about_certificate(name));
+}
+
+/* What says how the client came: believed of a trusted one, worth nothing of others. */
+static bool kept(const struct draft *draft, bool *ret_has)
 {
 	*ret_has = draft->client->trusted;
-	return !ours || draft->client->trusted;
+	return draft->client->trusted;
 }
 
 /* Whether the field goes on as it is. */
@@ -108,17 +140,17 @@ static bool passes(struct draft *draft, const struct http_field *field)
 			list_add(draft, &draft->forwarded, field->value);
 		return !conf->forwarded && trusted;
 	case HTTP_NAME_X_FORWARDED_PROTO:
-		return kept(draft, conf->x_forwarded_proto, &draft->has_proto);
+		return kept(draft, &draft->has_proto);
 	case HTTP_NAME_X_FORWARDED_HOST:
-		return kept(draft, conf->x_forwarded_host, &draft->has_host);
+		return kept(draft, &draft->has_host);
 	case HTTP_NAME_X_FORWARDED_PORT:
-		return kept(draft, conf->x_forwarded_port, &draft->has_port);
+		return kept(draft, &draft->has_port);
 	case HTTP_NAME_X_REAL_IP:
-		return !conf->x_real_ip;
+		return !conf->x_real_ip && trusted;
 	case HTTP_NAME_X_REQUEST_ID:
 		return !conf->client.request_id;
 	case HTTP_NAME_OTHER:
-		return !conf->client_certificate || !is_about_certificate(field);
+		return !is_claim(draft, field->name);
 	default:
 		return true;
 	}

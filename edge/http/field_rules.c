@@ -122,6 +122,12 @@ bool http_field_is_barred_from_trailers(enum http_name id, struct span name)
 	}
 }
 
+bool http_field_is_end_to_end(enum http_name id, struct span name)
+{
+	/* Of those with a number, the connection's own have left the fields before it is asked. */
+	return id != HTTP_NAME_OTHER || http_field_is_barred_from_trailers(id, name);
+}
+
 bool http_authority_parse(struct span authority, struct arena *arena, struct span *ret_host)
 {
 	struct http_host host;

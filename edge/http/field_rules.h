@@ -21,5 +21,9 @@ bool http2_field_is_connection_specific(enum http_name id, struct span name, str
 /* What must be known before the body, or never at all: framing, routing, who asks, modifiers of a
  * request, control data, the content's form. It is dropped, not refused. */
 bool http_field_is_barred_from_trailers(enum http_name id, struct span name);
+/* Is for all who read the message, so that Connection must not name it (RFC 9110 7.6.1) and takes
+ * nothing away when it does: who sends through us, or through a proxy before us that hands
+ * Connection on, could strip what was added on the way. */
+bool http_field_is_end_to_end(enum http_name id, struct span name);
 /* For Host and :authority. *ret_host: lower case, in the arena; without port and trailing dot. */
 bool http_authority_parse(struct span authority, struct arena *arena, struct span *ret_host);

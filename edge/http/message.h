@@ -6,7 +6,7 @@
  * The form is normal: names are valid tokens (RFC 9110 5.6.2), values are trimmed and hold no CR,
  * LF or NUL; Host and :authority are one field, `authority`; framing (Content-Length,
  * Transfer-Encoding) has left the fields and become `body`; hop-by-hop fields (RFC 9110 7.6.1:
- * Connection and what it names, Keep-Alive, Proxy-Connection, TE, Upgrade) were taken out by the
+ * Connection and what it may name, Keep-Alive, Proxy-Connection, TE, Upgrade) were taken out by the
  * parser's side and the little that matters of them stands in members of its own. So nothing odd
  * can pass through. Trailer stays: it tells the last reader what to wait for.
  */

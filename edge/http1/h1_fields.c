@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/obj.h"
+#include "edge/http/field_rules.h"
 #include "edge/http/http_char.h"
 
 /* RFC 9110 10.1.4: a list of codings, and this word. */
@@ -111,12 +112,12 @@ static void option_note(struct span option, struct http_head *head, struct h1_sp
 		special->keep_alive = true;
 	else if (span_ieq(option, SPAN_LIT("upgrade")))
 		special->names_upgrade = true;
-	else
+	else if (!http_field_is_end_to_end(http_name_lookup(option), option))
 		http_head_remove_other(head, option);
 }
 
-/* What Connection names goes (RFC 9110 7.6.1). Bounded, for each option costs a walk over the
- * fields. */
+/* What Connection names goes, if it is the connection's own affair (RFC 9110 7.6.1). Bounded, for
+ * each option costs a walk over the fields. */
 static int connection_obey(struct http_head *head, struct h1_special *special)
 {
 	unsigned n_options = 0;

@@ -32,6 +32,14 @@ static void hops_are_read_from_the_right_up_to_the_first_stranger(void **state)
 		  "2001:db8::2" },
 		{ "10.0.0.1:5", NULL, "for=_hidden", "10.0.0.1" },
 		{ "10.0.0.1:5", "203.0.113.9", "for=1.1.1.1", "203.0.113.9" },
+		/* 4: a quoted value may hold what looks like another hop. */
+		{ "10.0.0.1:5", NULL, "for=203.0.113.9;host=\"a, for=1.1.1.1\"", "203.0.113.9" },
+		{ "10.0.0.1:5", NULL, "host=\"a;for=1.1.1.1\";for=203.0.113.9", "203.0.113.9" },
+		{ "10.0.0.1:5", NULL, "host=\"\\\";for=1.1.1.1\";for=203.0.113.9", "203.0.113.9" },
+		{ "10.0.0.1:5", NULL, "for=1.1.1.1;host=\"x, for=203.0.113.9", "203.0.113.9" },
+		{ "10.0.0.1:5", NULL, "for=1.1.1.1, for=203.0.113.9;host=\"\\\", for=2.2.2.2\"",
+		  "203.0.113.9" },
+		{ "10.0.0.1:5", NULL, "for=203.0.113.9;host=\"\\", "203.0.113.9" },
 	};
 	struct prefix trusted;
 	const struct client_conf conf = { .trusted = &trusted, .n_trusted = 1 };
@@ -58,6 +66,42 @@ static void hops_are_read_from_the_right_up_to_the_first_stranger(void **state)
 		addr_ip_text(client.addr, text);
 		if (strcmp(text, rows[i].client) != 0)
 			fail_msg("row %zu: %s, not %s", i, text, rows[i].client);
+		arena_fini(&arena);
+	}
+}
+
+static void field_that_proxies_do_not_write_is_not_read(void **state)
+{
+	static const struct {
+		enum client_from from;
+		const char *client;
+	} rows[] = {
+		{ CLIENT_FROM_ANY, "203.0.113.1" },
+		{ CLIENT_FROM_X_FORWARDED_FOR, "203.0.113.1" },
+		{ CLIENT_FROM_FORWARDED, "203.0.113.2" },
+	};
+	struct prefix trusted;
+	struct addr peer;
+
+	(void)state;
+	assert_true(prefix_parse(SPAN_LIT("10.0.0.0/8"), &trusted));
+	assert_true(addr_parse(SPAN_LIT("10.0.0.1:5"), &peer));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct client_conf conf = { .from = rows[i].from,
+						  .trusted = &trusted,
+						  .n_trusted = 1 };
+		char text[IP_TEXT_MAX];
+		struct http_head head;
+		struct client client;
+		struct arena arena;
+		struct rng rng;
+		arena_init(&arena, 65536);
+		rng_seed(&rng, 1);
+		assert_int_equal(http_head_init(&head, &arena), 0);
+		http_head_add(&head, HTTP_NAME_X_FORWARDED_FOR, SPAN_LIT("203.0.113.1"));
+		http_head_add(&head, HTTP_NAME_FORWARDED, SPAN_LIT("for=203.0.113.2"));
+		assert_int_equal(client_find(&conf, &head, &peer, &rng, &arena, &client), 0);
+		assert_string_equal(addr_ip_text(client.addr, text), rows[i].client);
 		arena_fini(&arena);
 	}
 }
@@ -107,6 +151,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hops_are_read_from_the_right_up_to_the_first_stranger),
+		cmocka_unit_test(field_that_proxies_do_not_write_is_not_read),
 		cmocka_unit_test(number_is_made_or_kept),
 	};
 

@@ -181,10 +181,60 @@ static void claims_about_certificates_are_dropped(void **state)
 			 0);
 	assert_int_equal(
 		http_head_add_other(&stage.request, SPAN_LIT("Client-Cert"), SPAN_LIT(":x:")), 0);
+	assert_int_equal(http_head_add_other(&stage.request, SPAN_LIT("X_SSL_Client_Verify"),
+					     SPAN_LIT("SUCCESS")),
+			 0);
 	assert_int_equal(http_head_add_other(&stage.request, SPAN_LIT("X-Mine"), SPAN_LIT("1")), 0);
 	forward(&stage, &conf);
 	assert_int_equal(stage.out.n_fields, 2); /* X-Mine, X-Forwarded-For */
 	stage_close(&stage);
+}
+
+/* What is left of a field after the way through. */
+static void claims_of_strangers_go_whatever_we_write(void **state)
+{
+	static const struct {
+		const char *name;
+		bool from_stranger, from_trusted; /* it passes */
+	} rows[] = {
+		{ "X-Forwarded-For", false, true },
+		{ "X-Forwarded-Proto", false, true },
+		{ "X-Forwarded-Host", false, true },
+		{ "X-Forwarded-Port", false, true },
+		{ "X-Forwarded-Prefix", false, true },
+		{ "x-forwarded-ssl", false, true },
+		{ "X-Real-IP", false, true },
+		{ "Forwarded", false, true },
+		/* An origin may take them for those above, and so may a proxy let them through. */
+		{ "X_Forwarded_For", false, false },
+		{ "X-Forwarded_Proto", false, false },
+		{ "x_real_ip", false, false },
+		/* We write none. */
+		{ "X-Request-ID", true, true },
+		{ "X_Request_ID", true, true },
+		{ "Client-Cert", true, true },
+		{ "X-Forwarded", true, true },
+		{ "X-Mine", true, true },
+	};
+	const struct forward_conf silent = { .x_forwarded_for = FORWARD_FOR_OFF, .via = "" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct stage stage;
+		struct span name = span_str(rows[i].name);
+		const struct http_field field = { name, SPAN_LIT("1.1.1.1"),
+						  (uint16_t)http_name_lookup(name) };
+		stage_open(&stage);
+		assert_int_equal(http_head_add_found(&stage.request, field), 0);
+		forward(&stage, &silent);
+		if (stage.out.n_fields != rows[i].from_stranger)
+			fail_msg("%s of a stranger", rows[i].name);
+		stage.client.trusted = true;
+		forward(&stage, &silent);
+		if (stage.out.n_fields != rows[i].from_trusted)
+			fail_msg("%s of a trusted one", rows[i].name);
+		stage_close(&stage);
+	}
 }
 
 static void hops_are_counted_for_options_and_trace_alone(void **state)
@@ -257,6 +307,7 @@ int main(void)
 		cmocka_unit_test(what_the_client_claims_is_replaced_or_dropped),
 		cmocka_unit_test(trusted_proxy_is_believed),
 		cmocka_unit_test(claims_about_certificates_are_dropped),
+		cmocka_unit_test(claims_of_strangers_go_whatever_we_write),
 		cmocka_unit_test(hops_are_counted_for_options_and_trace_alone),
 		cmocka_unit_test(response_gets_our_via_behind_the_others),
 		cmocka_unit_test(full_arena_is_said),

@@ -192,6 +192,27 @@ static void trailers_say_nothing_that_should_have_been_said_before(void **state)
 	}
 }
 
+static void connection_may_name_what_is_not_for_all_readers(void **state)
+{
+	static const struct {
+		const char *name;
+		bool for_all;
+	} rows[] = {
+		{ "cache-control", true },    { "COOKIE", true },
+		{ "Content-Language", true }, { "user-agent", true },
+		{ "X-Forwarded-Ssl", true },  { "if-range", true },
+		{ "x-mine", false },          { "accept", false },
+		{ "x-forwarded", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct span name = span_str(rows[i].name);
+		if (http_field_is_end_to_end(http_name_lookup(name), name) != rows[i].for_all)
+			fail_msg("%s", rows[i].name);
+	}
+}
+
 static void authority_gives_the_host_alone(void **state)
 {
 	struct arena arena;
@@ -216,6 +237,7 @@ int main(void)
 		cmocka_unit_test(tokens_are_tokens),
 		cmocka_unit_test(fields_of_a_connection_are_refused),
 		cmocka_unit_test(trailers_say_nothing_that_should_have_been_said_before),
+		cmocka_unit_test(connection_may_name_what_is_not_for_all_readers),
 		cmocka_unit_test(authority_gives_the_host_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
