@@ -160,7 +160,7 @@ static const struct conf_key pool_keys[] = {
 	CONF_COUNT   (struct pool_conf, retries, 0, 8, "2", "tries at other origins, while none can have begun to act on the request"),
 	CONF_COUNT   (struct pool_conf, max_idle_connections, 0, 65536, "256", "kept open to one origin by one worker"),
 	CONF_DURATION(struct pool_conf, "idle_timeout",       idle_timeout_ms,       10, DAY_MS,  "60s", "how long an idle connection is kept: less than the origin keeps it"),
-	CONF_CHOICE  (struct pool_conf, proxy_protocol, proxy_versions, "off", "begin each connection with a PROXY header that names the client: `off`, `v1` or `v2`. Such a connection serves one request"),
+	CONF_CHOICE  (struct pool_conf, proxy_protocol, proxy_versions, "off", "begin each connection with a PROXY header that names the client: `off`, `v1` or `v2`. Such a connection serves one request. Health checks begin with one, too, always of version 1"),
 	CONF_CHOICE  (struct pool_conf, protocol, pool_protocols, "http1", "what is spoken to the origins: `http1`, `http2` (over TLS by ALPN, else by prior knowledge), or `auto`: what the origin chooses by ALPN"),
 	CONF_SECTION_OPTIONAL(struct pool_conf, tls, &pool_tls_section, "TLS to the origins"),
 	CONF_SECTION_OPTIONAL(struct pool_conf, health_check, &health_check_section, "how their health is found out"),
@@ -262,7 +262,7 @@ static const struct conf_section service_section = {
 /* ---- the rest ---- */
 
 static const struct conf_key timeouts_keys[] = {
-	CONF_DURATION(struct timeouts_conf, "client_header", client_header_ms, 10, DAY_MS,   "30s", "for the whole head of a request"),
+	CONF_DURATION(struct timeouts_conf, "client_header", client_header_ms, 10, DAY_MS,   "30s", "for the whole head of a request, and for a PROXY header"),
 	CONF_DURATION(struct timeouts_conf, "client_body",   client_body_ms,   10, DAY_MS,   "60s", "without progress in a request's body"),
 	CONF_DURATION(struct timeouts_conf, "client_write",  client_write_ms,  10, DAY_MS,   "60s", "without progress in sending to a client"),
 	CONF_DURATION(struct timeouts_conf, "keep_alive",    keep_alive_ms,    10, DAY_MS,   "75s", "until the next request on a connection"),

@@ -373,6 +373,7 @@ static bool request_set(struct http_fetch *fetch, const struct fetch_request *re
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, fresh);
 	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, fresh);
+	curl_easy_setopt(easy, CURLOPT_HAPROXYPROTOCOL, (long)request->proxy_header);
 	return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&

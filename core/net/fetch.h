@@ -29,6 +29,7 @@ struct fetch_request {
 	int64_t timeout_ms;           /* whole; > 0 */
 	size_t max_body_bytes;
 	bool fresh_connection; /* health checks: no reuse */
+	bool proxy_header;     /* begins with a PROXY header, version 1, of the connection itself */
 };
 
 struct fetch_response {

@@ -290,7 +290,7 @@ static int header_await(struct arrival *arrival, int fd, const struct addr *from
 		return err_new(-ENOMEM);
 	}
 	loop_timer_set(&header->deadline,
-		       mono_add_ms(loop_now(loop), arrival->listener->conf.handshake_timeout_ms));
+		       mono_add_ms(loop_now(loop), arrival->listener->conf.http1.head_timeout_ms));
 	arrival->header = header;
 	return 0;
 }

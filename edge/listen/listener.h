@@ -19,8 +19,8 @@ struct listener_conf {
 	struct h2_limits http2;
 	/* Without TLS; with it `certs` decide, by the ALPN that they offer. */
 	enum listener_http http;
-	/* From these a PROXY header comes first, and says who the client is; borrowed, as is all
-	 * that a configuration lends: until the next listener_update(). */
+	/* From these a PROXY header comes first (in http1.head_timeout_ms), and says who the client
+	 * is; borrowed, as is all that a configuration lends: until the next listener_update(). */
 	const struct prefix *proxies;
 	size_t n_proxies;
 	int64_t handshake_timeout_ms;

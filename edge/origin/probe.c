@@ -128,6 +128,8 @@ static void on_timer(void *arg)
 		.timeout_ms = pool->health_check.timeout_ms,
 		.max_body_bytes = MAX_BODY_BYTES,
 		.fresh_connection = true,
+		/* Readers of version 2 read version 1 as well; libcurl writes no other. */
+		.proxy_header = pool->proxy_protocol,
 	};
 	int r = fetch_start(probe->setup.fetcher, &request, on_answer, probe, &probe->fetch);
 	if (r < 0) {

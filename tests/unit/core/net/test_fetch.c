@@ -179,6 +179,20 @@ static void response_is_told_with_status_and_body(void **state)
 	assert_non_null(strstr(bench->server.request, "\r\nHost: other.test\r\n"));
 }
 
+static void connection_may_begin_with_a_proxy_header(void **state)
+{
+	struct bench *bench = *state;
+	static const char begins[] = "PROXY TCP4 127.0.0.1 127.0.0.1 ";
+
+	server_start(&bench->server, "127.0.0.1:0", ok_answer);
+	struct fetch_request request = request_to(bench);
+	request.proxy_header = true;
+	fetch_and_wait(bench, &request);
+	assert_int_equal(bench->status, 200);
+	assert_memory_equal(bench->server.request, begins, sizeof(begins) - 1);
+	assert_non_null(strstr(bench->server.request, "\r\nGET /path?x=1 HTTP/1.1\r\n"));
+}
+
 static void body_goes_out_with_the_method_that_was_asked(void **state)
 {
 	struct bench *bench = *state;
@@ -299,6 +313,7 @@ int main(void)
 #define BENCH_TEST(name) cmocka_unit_test_setup_teardown(name, bench_open, bench_close)
 	const struct CMUnitTest tests[] = {
 		BENCH_TEST(response_is_told_with_status_and_body),
+		BENCH_TEST(connection_may_begin_with_a_proxy_header),
 		BENCH_TEST(body_goes_out_with_the_method_that_was_asked),
 		BENCH_TEST(unix_socket_serves_as_well),
 		BENCH_TEST(what_goes_wrong_is_told_as_what_it_is),

@@ -17,7 +17,8 @@ struct world {
 	struct addr addr;
 	int listen_fd;
 	unsigned n_begun, n_gone, n_empty;
-	bool hold; /* exchanges do not answer */
+	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX]; /* of the last exchange's conn */
+	bool hold;                                   /* exchanges do not answer */
 };
 
 static void on_writable(void *arg)
@@ -52,6 +53,8 @@ static void *begin(void *arg, struct responder *responder, struct http_head *hea
 
 	(void)head;
 	world->n_begun++;
+	addr_text(conn_from(responder->ops->conn(responder)), world->from);
+	addr_text(conn_local(responder->ops->conn(responder)), world->to);
 	*ret_events = &request_events;
 	assert_int_equal(http_head_init(&answer, arena), 0);
 	answer.status = 204;
@@ -262,6 +265,133 @@ static void close_ends_exchanges(void **state)
 	close(fd);
 }
 
+/* ---- the PROXY header ---- */
+
+#define V2_SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
+#define V2_TCP4      V2_SIGNATURE "\x21\x11\0\x0c\xcb\0\x71\5\xc6\x33\x64\1\x12\x67\1\xbb"
+#define REQUEST      "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+static void trust(struct world *world, struct prefix *proxies, const char *prefix)
+{
+	assert_true(prefix_parse(span_str(prefix), proxies));
+	world->conf.proxies = proxies;
+	world->conf.n_proxies = 1;
+	open_listener(world);
+}
+
+static void send_bytes(int fd, const char *bytes, size_t n)
+{
+	assert_int_equal(send(fd, bytes, n, MSG_NOSIGNAL), n);
+}
+
+static void header_says_who_the_client_is_and_where_it_came(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+		const char *from, *to; /* NULL: the socket's own */
+	} rows[] = {
+#define ROW(bytes, from, to) { bytes, sizeof(bytes) - 1, from, to }
+		ROW("PROXY TCP4 203.0.113.5 198.51.100.1 4711 443\r\n" REQUEST, "203.0.113.5:4711",
+		    "198.51.100.1:443"),
+		ROW("PROXY TCP6 2001:db8::5 2001:db8::1 4711 443\r\n" REQUEST, "[2001:db8::5]:4711",
+		    "[2001:db8::1]:443"),
+		ROW("PROXY UNKNOWN\r\n" REQUEST, NULL, NULL),
+		ROW(V2_TCP4 REQUEST, "203.0.113.5:4711", "198.51.100.1:443"),
+		ROW(V2_SIGNATURE "\x20\0\0\0" REQUEST, NULL, NULL),
+#undef ROW
+	};
+	struct world *world = *state;
+	struct prefix proxies;
+	char own[ADDR_TEXT_MAX];
+
+	trust(world, &proxies, "127.0.0.0/8");
+	addr_text(&world->addr, own);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		int fd = dial(world);
+		send_bytes(fd, rows[i].bytes, rows[i].len);
+		EXPECT(world, fd, "HTTP/1.1 204 ");
+		if (rows[i].from)
+			assert_string_equal(world->from, rows[i].from);
+		else
+			assert_memory_equal(world->from, "127.0.0.1:", 10);
+		assert_string_equal(world->to, rows[i].to ? rows[i].to : own);
+		close(fd);
+	}
+}
+
+static void header_may_come_byte_by_byte(void **state)
+{
+	static const char bytes[] = V2_TCP4;
+	struct world *world = *state;
+	struct prefix proxies;
+
+	trust(world, &proxies, "127.0.0.1/32");
+	int fd = dial(world);
+	for (size_t i = 0; i < sizeof(bytes) - 1; i++) {
+		send_bytes(fd, bytes + i, 1);
+		assert_int_equal(loop_turn(world->loop, 1), 0);
+	}
+	say(fd);
+	EXPECT(world, fd, "HTTP/1.1 204 ");
+	assert_string_equal(world->from, "203.0.113.5:4711");
+	close(fd);
+}
+
+static void who_is_not_trusted_sends_no_header(void **state)
+{
+	struct world *world = *state;
+	struct prefix proxies;
+
+	trust(world, &proxies, "10.0.0.0/8");
+	int fd = dial(world);
+	say(fd);
+	EXPECT(world, fd, "HTTP/1.1 204 ");
+	assert_memory_equal(world->from, "127.0.0.1:", 10);
+	close(fd);
+	fd = dial(world);
+	send_bytes(fd, V2_TCP4 REQUEST, sizeof(V2_TCP4 REQUEST) - 1);
+	EXPECT(world, fd, "HTTP/1.1 400 ");
+	assert_int_equal(world->n_begun, 1);
+	close(fd);
+}
+
+static void proxy_without_a_header_is_closed(void **state)
+{
+	struct world *world = *state;
+	struct prefix proxies;
+
+	world->conf.http1.head_timeout_ms = 20;
+	trust(world, &proxies, "127.0.0.0/8");
+	int wrong = dial(world), silent = dial(world), gone = dial(world);
+	say(wrong);
+	send_bytes(silent, "PROXY TCP4", 10);
+	send_bytes(gone, "PROXY", 5);
+	shutdown(gone, SHUT_WR);
+	EXPECT_END(world, wrong);
+	EXPECT_END(world, silent);
+	EXPECT_END(world, gone);
+	assert_int_equal(world->n_begun, 0);
+	assert_int_equal(listener_n_conns(world->listener), 0);
+	assert_int_equal(metric_read("meridian_edge_ended_client_proxy_total", NULL), 3);
+	close(wrong);
+	close(silent);
+	close(gone);
+}
+
+static void close_ends_who_has_not_said_its_header(void **state)
+{
+	struct world *world = *state;
+	struct prefix proxies;
+
+	trust(world, &proxies, "127.0.0.0/8");
+	int fd = dial(world);
+	LOOP_UNTIL(world->loop, listener_n_conns(world->listener) == 1);
+	listener_close(TAKE(world->listener));
+	EXPECT_END(world, fd);
+	close(fd);
+}
+
 /* ---- TLS ---- */
 
 struct client {
@@ -393,6 +523,11 @@ int main(void)
 		LISTENER_TEST(drain_serves_whom_the_kernel_has_accepted),
 		LISTENER_TEST(drain_of_an_empty_listener_ends_at_once),
 		LISTENER_TEST(close_ends_exchanges),
+		LISTENER_TEST(header_says_who_the_client_is_and_where_it_came),
+		LISTENER_TEST(header_may_come_byte_by_byte),
+		LISTENER_TEST(who_is_not_trusted_sends_no_header),
+		LISTENER_TEST(proxy_without_a_header_is_closed),
+		LISTENER_TEST(close_ends_who_has_not_said_its_header),
 		LISTENER_TEST(tls_client_gets_the_certificate_of_its_name),
 		LISTENER_TEST(handshake_that_does_not_come_is_given_up),
 	};

@@ -4,6 +4,7 @@
  */
 #include "http_stub.h"
 
+#include "core/net/proxy_protocol.h"
 #include "edge/origin/probe.h"
 
 static void statuses_pass_as_configured(void **state)
@@ -119,12 +120,25 @@ static void origin_that_closes_is_down_with_a_reason(void **state)
 	stage_close(&stage);
 }
 
+static void pool_whose_origins_want_a_proxy_header_is_asked_with_one(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	stage.pool.proxy_protocol = PROXY_V2;
+	EDGE_LOOP_UNTIL(stage.loop, stage.stub.n_requests > 0);
+	assert_non_null(strstr(stage.stub.last, "PROXY TCP4 127.0.0.1 "));
+	stage_close(&stage);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(statuses_pass_as_configured),
 		cmocka_unit_test(delay_is_the_interval_give_or_take_a_tenth),
 		cmocka_unit_test(origin_goes_down_and_comes_back),
+		cmocka_unit_test(pool_whose_origins_want_a_proxy_header_is_asked_with_one),
 		cmocka_unit_test(origin_that_closes_is_down_with_a_reason),
 	};
 
