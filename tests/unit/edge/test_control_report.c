@@ -26,7 +26,8 @@ static void stage_make(struct stage *stage, const char *states)
 	stage->plan.edge = &stage->edge;
 	stage->edge.services = &stage->service;
 	stage->edge.n_services = 1;
-	stage->routes[0] = stage->routes[1] = (struct route_conf){ .proxy = { true, "app" } };
+	stage->routes[0] = stage->routes[1] =
+		(struct route_conf){ .proxy = { .set = true, .pool = "app" } };
 	stage->service = (struct service_conf){
 		.name = "web", .routes = stage->routes, .n_routes = 2, .degraded_below_pct = 50
 	};
