@@ -20,7 +20,7 @@
 #define PORT_KIND   OBJ_KIND('p', 'o', 'r', 't')
 
 /* Between the last that may knock and the close: the ACK of who was connecting is on its way. */
-enum { CLOSING_MS = 300 };
+enum { CLOSING_MS = 300, LINGER_LOOK_MS = 20, LINGER_LOOKS = 50 };
 
 /* One of the worker's listeners and the socket that it has. */
 struct port {
@@ -50,6 +50,8 @@ struct worker {
 	struct exchange_maker maker;
 	struct port_list ports;
 	bool draining;
+	unsigned n_lingered; /* looks at those that linger, at the end of a drain */
+	struct loop_timer lingered;
 	struct mail stop_mail, drained_mail;
 };
 
@@ -108,8 +110,21 @@ static void drained_check(struct worker *worker)
 {
 	if (!worker->draining || !TAILQ_EMPTY(&worker->ports))
 		return;
+	/* Who was told the end of all has a moment to hear it: a process that exits resets those
+	 * who still speak. */
+	if (conn_any_lingers() && worker->n_lingered < LINGER_LOOKS) {
+		worker->n_lingered++;
+		loop_timer_set(&worker->lingered,
+			       mono_add_ms(loop_now(worker->loop), LINGER_LOOK_MS));
+		return;
+	}
 	worker->draining = false; /* it is told once */
 	mailbox_post(worker->setup.control, &worker->drained_mail);
+}
+
+static void on_lingered(void *arg)
+{
+	drained_check(OBJ_CAST(struct worker, arg, WORKER_KIND));
 }
 
 static void on_port_empty(void *arg)
@@ -424,6 +439,7 @@ static void worker_close(struct worker *worker)
 	mailbox_close(&worker->mailbox);
 	exchange_world_unref(worker->env.world);
 	worker->env.world = NULL;
+	loop_timer_stop(&worker->lingered);
 	conn_end_lingering(worker->loop);
 	exchange_env_fini(&worker->env);
 	access_log_free(worker->env.log);
@@ -447,6 +463,8 @@ static int worker_make(struct worker *worker)
 
 	snprintf(name, sizeof(name), "worker-%u", worker->setup.slot);
 	int r = loop_new(name, &worker->loop);
+	if (r == 0)
+		loop_timer_init(&worker->lingered, worker->loop, on_lingered, worker);
 	if (r == 0)
 		r = slab_new(worker->setup.max_blocks, &worker->slab);
 	if (r == 0)

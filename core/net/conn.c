@@ -288,6 +288,11 @@ void conn_close_lingering(struct conn *conn, int64_t linger_ms)
 		conn_close(conn);
 }
 
+bool conn_any_lingers(void)
+{
+	return !LIST_EMPTY(&lingering);
+}
+
 void conn_end_lingering(struct loop *loop)
 {
 	struct conn *conn, *next;
@@ -622,6 +627,12 @@ int conn_writev(struct conn *conn, const struct iovec *iov, int n_iov, size_t *r
 int conn_writev_last(struct conn *conn, const struct iovec *iov, int n_iov, size_t *ret_n)
 {
 	return write_pieces(conn, iov, n_iov, true, ret_n);
+}
+
+void conn_limit_unsent(struct conn *conn, unsigned bytes)
+{
+	/* Unix sockets have no such limit. */
+	setsockopt(conn->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes));
 }
 
 void conn_finish(struct conn *conn)

@@ -64,6 +64,8 @@ void conn_reset(struct conn *conn);
 /* Closes so that the kernel sends what it holds, then reads and drops what still comes, for at most
  * linger_ms, so that the last response is not lost to a reset (RFC 9112 9.6). Moved. */
 void conn_close_lingering(struct conn *conn, int64_t linger_ms);
+/* Does any linger on this thread? */
+bool conn_any_lingers(void);
 /* Ends all that still lingers on this thread's loop: before loop_free(). */
 void conn_end_lingering(struct loop *loop);
 /* Changes owner: a kept origin connection goes to its next user. */
@@ -77,6 +79,9 @@ int conn_writev(struct conn *conn, const struct iovec *iov, int n_iov, size_t *r
 /* The same for the last bytes of all: conn_finish() or a close follows in this turn, and leaves
  * with them. */
 int conn_writev_last(struct conn *conn, const struct iovec *iov, int n_iov, size_t *ret_n);
+/* How much of what conn_writev() took may wait in the kernel, unsent: what is urgent later is
+ * behind no more than that. */
+void conn_limit_unsent(struct conn *conn, unsigned bytes);
 /* After all is written: FIN, and close_notify before it. Reading goes on. */
 void conn_finish(struct conn *conn);
 /* What is of interest from now on; on_readable also runs for bytes that TLS has decrypted. */

@@ -12,6 +12,8 @@
 
 enum {
 	MAX_SPARE = 256,
+	/* Order is ours to decide until the kernel has the bytes (RFC 9218 10). */
+	MAX_UNSENT_BYTES = 128 * 1024,
 	/* Beside the head: fields that the exchange adds, keys, small strings. */
 	ARENA_EXTRA_BYTES = 48 * 1024,
 };
@@ -423,6 +425,7 @@ int h2_server_begin(struct h2_servers *servers, struct conn *conn, struct span f
 	}
 	LIST_INSERT_HEAD(&servers->list, server, link);
 	servers->n++;
+	conn_limit_unsent(conn, MAX_UNSENT_BYTES);
 	h2_session_start(server->session, first);
 	if (servers->draining)
 		h2_session_drain(server->session);
