@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tunnels: WebSocket through the edge with a real client, and what may not become one."""
 import asyncio
-import base64
-import hashlib
 import os
 import signal
 import socket
@@ -18,13 +16,7 @@ from cluster import WWW
 from one_edge import HOST, OneEdge, rest
 from origin import plain
 from wait import until
-
-GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-KEY = base64.b64encode(b"0123456789abcdef")
-
-
-def accept_for(key: bytes) -> bytes:
-    return base64.b64encode(hashlib.sha1(key + GUID).digest())
+from websocket_key import KEY, accept_for
 
 
 @pytest.fixture(scope="module")
