@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mixed load for test_soak.py, a process of its own: clients of all kinds, well and badly behaved, each
+"""Mixed load for test_chain.py, a process of its own: clients of all kinds, well and badly behaved, each
 judging what it gets.
 
     mix.py HTTP HTTPS CA SEED
 
 Runs until its input ends; then prints, as JSON, how often each kind ran and what failed. `origin()` is what
 stands behind the edge."""
-import base64
 import collections
 import hashlib
 import json
@@ -17,16 +16,15 @@ import ssl
 import struct
 import sys
 import threading
-import time
 
 from cluster import WWW
 from load import H2, reach, tls_context
 from origin import Origin, Peer, plain
+from websocket_key import KEY, accept_for
 
 BIG = random.Random(1).randbytes(3_000_000)
 BIG_SUM = hashlib.sha1(BIG).hexdigest()
-GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-KEY = base64.b64encode(b"0123456789abcdef")
+pause = threading.Event().wait  # what some clients and origins do; nobody waits for a condition so
 
 # ---- behind the edge -------------------------------------------------------------------------------
 
@@ -47,7 +45,7 @@ def chunks(seen, peer):
 
 def tunnel(seen, peer):
     key = (seen.header("Sec-WebSocket-Key") or "").encode()
-    accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
+    accept = accept_for(key)
     peer.sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                       b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n" + peer.left)
     while piece := peer.sock.recv(65536):
@@ -68,7 +66,7 @@ def then_close(answer: bytes):
 
 
 def hang(seen, peer):
-    time.sleep(1.5)
+    pause(1.5)
     raise EOFError
 
 
@@ -218,7 +216,7 @@ class Kinds:
             wire.sock.settimeout(60)
             wire.send(way + "/big")
             if rng.random() < 0.3:
-                time.sleep(rng.random())  # the edge must wait for us
+                pause(rng.random())  # the edge must wait for us
             status, _, body = wire.answer()
             assert status == 200 and hashlib.sha1(body).hexdigest() == BIG_SUM
             wire.send(way + "/chunks", "TE: trailers", "Connection: TE")
@@ -276,7 +274,7 @@ class Kinds:
                 wire.sock.recv(rng.randrange(1, 30_000))
             elif what == 4:
                 wire.send(rng.choice(["/hang", "/over2/hang"]))
-                time.sleep(rng.random() / 10)
+                pause(rng.random() / 10)
             if rng.random() < 0.5:
                 wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
