@@ -324,7 +324,7 @@ static void frame_begin(struct h2_session *session)
 		return;
 	}
 	if (session->state == H2_SESSION_SETTINGS) {
-		session->state = H2_SESSION_OPEN;
+		h2_session_state_set(session, H2_SESSION_OPEN);
 		session->head_at = MONO_NEVER;
 	}
 	*frame = (struct h2_incoming){ .header = header, .left = header.length, .begun = true };
@@ -475,7 +475,7 @@ static bool preface_take(struct h2_session *session)
 	if (left.len < H2_PREFACE.len)
 		return false;
 	use(session, H2_PREFACE.len);
-	session->state = H2_SESSION_SETTINGS;
+	h2_session_state_set(session, H2_SESSION_SETTINGS);
 	return true;
 }
 

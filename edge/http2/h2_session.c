@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * h2_session: the life of a connection: its first bytes, its turns, its deadlines, its end.
- *
- *     PREFACE -> SETTINGS -> OPEN -> CLOSING
  */
 #include "edge/http2/h2_session.h"
 
@@ -40,6 +38,25 @@ const struct h2_limits h2_limits_usual = {
 	.resets = { .burst = 200, .per_s = 20 },
 	.controls = { .burst = 2000, .per_s = 500 },
 };
+
+const unsigned h2_session_may_follow[] = {
+	[H2_SESSION_PREFACE] = 1 << H2_SESSION_SETTINGS | 1 << H2_SESSION_CLOSING,
+	[H2_SESSION_SETTINGS] = 1 << H2_SESSION_OPEN | 1 << H2_SESSION_CLOSING,
+	[H2_SESSION_OPEN] = 1 << H2_SESSION_CLOSING,
+	[H2_SESSION_CLOSING] = 0,
+};
+
+const char *const h2_session_state_names[] = {
+#define X(NAME) [H2_SESSION_##NAME] = #NAME,
+	H2_SESSION_STATES(X)
+#undef X
+};
+
+void h2_session_state_set(struct h2_session *session, enum h2_session_state next)
+{
+	MUST(h2_session_may_follow[session->state] & 1u << next);
+	session->state = next;
+}
 
 /* ---- small things ------------------------------------------------------------------------------
  */
@@ -117,7 +134,7 @@ void h2_session_fail(struct h2_session *session, enum h2_error error, enum close
 		return;
 	/* RFC 9113 6.8: never a higher number than before. */
 	h2_put_goaway(&session->out, MIN(session->last_peer_id, session->goaway_id), error);
-	session->state = H2_SESSION_CLOSING;
+	h2_session_state_set(session, H2_SESSION_CLOSING);
 	session->reason = reason;
 	session->head_at = session->idle_at = session->drain_at = session->window_at = MONO_NEVER;
 	if (session->role->is_server)
@@ -145,7 +162,8 @@ static void session_free(struct h2_session *session)
 void h2_session_end(struct h2_session *session, enum close_reason reason)
 {
 	MUST(session->kind == H2_SESSION_KIND);
-	session->state = H2_SESSION_CLOSING;
+	if (session->state != H2_SESSION_CLOSING)
+		h2_session_state_set(session, H2_SESSION_CLOSING);
 	if (session->reason == REASON_DONE)
 		session->reason = reason;
 	h2_streams_reset_all(session, reason, 0, false);

@@ -7,12 +7,23 @@
 
 #include "edge/http2/h2_session.h"
 
+/* clang-format off */
+#define H2_SESSION_STATES(X) \
+	X(PREFACE)  /* the server's side: the client's preface has not come */ \
+	X(SETTINGS) /* the first frame must be SETTINGS                     */ \
+	X(OPEN)     /* streams come and go                                  */ \
+	X(CLOSING)  /* the last bytes are on their way out                  */
+/* clang-format on */
+
 enum h2_session_state {
-	H2_SESSION_PREFACE,  /* the server's side: the client's preface has not come */
-	H2_SESSION_SETTINGS, /* the first frame must be SETTINGS */
-	H2_SESSION_OPEN,
-	H2_SESSION_CLOSING, /* the last bytes are on their way out */
+#define X(NAME) H2_SESSION_##NAME,
+	H2_SESSION_STATES(X)
+#undef X
 };
+
+/* Which state may follow which; docs/fsm/h2_session.dot draws it. */
+extern const unsigned h2_session_may_follow[];
+extern const char *const h2_session_state_names[];
 
 /* A frame whose payload is under way. */
 struct h2_incoming {
@@ -88,6 +99,7 @@ struct h2_session {
 #define H2_STREAM_KIND  OBJ_KIND('h', '2', 's', 't')
 
 /* h2_session.c */
+void h2_session_state_set(struct h2_session *session, enum h2_session_state next);
 mono_t h2_in_ms(const struct h2_session *session, int64_t ms);
 /* The connection is of no use: GOAWAY, then the end. All streams are reset. */
 void h2_session_fail(struct h2_session *session, enum h2_error error, enum close_reason reason);

@@ -2,7 +2,9 @@
  *
  * Tests of edge/http2/h2_session: the life of a connection.
  */
+#include "edge/http2/h2_session_priv.h"
 #include "h2_play.h"
+#include "tests/unit/edge/fsm.h"
 
 static void settings_and_window_come_first(void **state)
 {
@@ -225,9 +227,19 @@ static void end_for_abuse_is_counted(void **state)
 	h2_play_free(play);
 }
 
+static void states_follow_as_drawn(void **state)
+{
+	const struct fsm fsm = { "docs/fsm/h2_session.dot", h2_session_state_names,
+				 h2_session_may_follow, H2_SESSION_CLOSING + 1 };
+
+	(void)state;
+	fsm_compare(&fsm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(states_follow_as_drawn),
 		cmocka_unit_test(settings_and_window_come_first),
 		cmocka_unit_test(who_says_nothing_is_closed),
 		cmocka_unit_test(idle_connection_is_told_and_closed),
