@@ -52,7 +52,8 @@ struct http_field {
 	uint16_t id; /* enum http_name */
 };
 
-enum { HTTP_MAX_FIELDS = 100 };
+/* A method of more bytes is none that anybody means. */
+enum { HTTP_MAX_FIELDS = 100, HTTP_MAX_METHOD = 32 };
 
 struct http_head {
 	/* Requests. */

@@ -13,8 +13,6 @@
 #include "edge/http/http_char.h"
 #include "edge/http1/h1_fields.h"
 
-enum { MAX_METHOD = 32 };
-
 /* ---- the end of a head ---- */
 
 /* One empty line before a request is tolerated (RFC 9112 2.2). What begins with no letter of a
@@ -137,9 +135,9 @@ static size_t method_len(struct span bytes)
 
 	if (bytes.len >= 4 && memcmp(bytes.at, "GET ", 4) == 0)
 		return 3;
-	while (n < bytes.len && n <= MAX_METHOD && http_char_is(bytes.at[n], HTTP_CHAR_TOKEN))
+	while (n < bytes.len && n <= HTTP_MAX_METHOD && http_char_is(bytes.at[n], HTTP_CHAR_TOKEN))
 		n++;
-	return n <= MAX_METHOD && n < bytes.len && bytes.at[n] == ' ' ? n : 0;
+	return n <= HTTP_MAX_METHOD && n < bytes.len && bytes.at[n] == ' ' ? n : 0;
 }
 
 /* method SP target SP version CRLF, one space each (RFC 9112 3); *bytes goes on behind it. */

@@ -120,7 +120,7 @@ static bool pseudo_value(struct h2_decoder *decoder, enum pseudo bit, struct spa
 		head->method = http_method_lookup(value);
 		head->method_text =
 			head->method ? http_method_text(head->method) : keep(decoder, value);
-		return http_token_is_valid(value);
+		return value.len <= HTTP_MAX_METHOD && http_token_is_valid(value);
 	case PSEUDO_SCHEME:
 		return scheme_is_known(value);
 	case PSEUDO_AUTHORITY:
@@ -315,8 +315,8 @@ static int cookies_join(struct http_head *head)
 		if (head->fields[i].id != HTTP_NAME_COOKIE || crumb.len == 0)
 			continue;
 		if (len) {
-			memcpy(at + len, "; ", 2);
-			len += 2;
+			at[len++] = ';';
+			at[len++] = ' ';
 		}
 		memcpy(at + len, crumb.at, crumb.len);
 		len += crumb.len;

@@ -46,6 +46,12 @@ static void requests_by_clause(void **state)
 		{ ":method GET\n:scheme https\n:authority a\n:path /#a\n", H2_DECODED_MALFORMED },
 		{ ":method GET\n:scheme https\n:authority a\n:path *\n", H2_DECODED_MALFORMED },
 		{ ":method OPTIONS\n:scheme https\n:authority a\n:path *\n", H2_DECODED },
+		{ ":method AN-OTHER-METHOD-OF-THIRTY-TWO-BY\n:scheme https\n:authority a\n:path "
+		  "/\n",
+		  H2_DECODED },
+		{ ":method AN-OTHER-METHOD-OF-THIRTY-THREE-B\n:scheme https\n:authority a\n:path "
+		  "/\n",
+		  H2_DECODED_MALFORMED }, /* as with HTTP/1.1 */
 		{ ":method G T\n:scheme https\n:authority a\n:path /\n", H2_DECODED_MALFORMED },
 		{ ":method GET\n:scheme ftp\n:authority a\n:path /\n", H2_DECODED_MALFORMED },
 		{ ":method GET\n:scheme https\n:path /\n", H2_DECODED_MALFORMED },
