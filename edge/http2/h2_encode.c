@@ -91,7 +91,7 @@ static void add_indexed(struct buf *block, uint8_t index)
 static void add_field(struct buf *block, struct known_name known, struct span name,
 		      struct span value)
 {
-	uint8_t *from = buf_room(block, 3 * INT_MAX_BYTES + name.len + value.len);
+	uint8_t *from = buf_room(block, (size_t)3 * INT_MAX_BYTES + name.len + value.len);
 
 	if (!from)
 		return;

@@ -28,7 +28,7 @@ enum {
 const struct h2_limits h2_limits_usual = {
 	.max_streams = 100,
 	.window_bytes = 128 * 1024,
-	.head = { .max_bytes = 16 * 1024, .max_fields = HTTP_MAX_FIELDS },
+	.head = { .max_bytes = BLOCK_BYTES, .max_fields = HTTP_MAX_FIELDS },
 	.head_timeout_ms = 10 * MS_PER_S,
 	.body_timeout_ms = 30 * MS_PER_S,
 	.idle_timeout_ms = 75 * MS_PER_S,

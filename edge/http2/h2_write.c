@@ -147,6 +147,7 @@ static void held_pump(struct h2_session *session)
 	struct h2_stream *stream;
 
 	while ((stream = TAILQ_FIRST(&session->held)) && has_room(session)) {
+		MUST(stream->held);
 		struct h2_held_block held = *stream->held;
 		stream->held = held.next;
 		if (!held.next)
