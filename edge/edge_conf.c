@@ -234,7 +234,7 @@ static const struct conf_key error_page_keys[] = {
 	CONF_PATH  (struct error_page_conf, file, CONF_OPTIONAL, CONF_NO_INITIAL, "the page; variables in it are expanded, and what is foreign in them is escaped for HTML. Read with the configuration"),
 	CONF_STRING(struct error_page_conf, body, CONF_OPTIONAL, CONF_NO_INITIAL, "the page itself, instead of a file"),
 	CONF_STRING(struct error_page_conf, content_type, CONF_OPTIONAL, "text/html; charset=utf-8", "of the page"),
-	CONF_BOOL  (struct error_page_conf, intercept, "false", "also in place of an origin's answer with that status"),
+	CONF_BOOL  (struct error_page_conf, intercept, "false", "also in place of an origin's answer with that status, whose WWW-Authenticate, Allow and Retry-After stay"),
 	CONF_END
 };
 static const struct conf_section error_page_section = {

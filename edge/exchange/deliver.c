@@ -83,6 +83,7 @@ static void grpc_answer(struct exchange *x, enum close_reason reason)
 	int r = own_head_make(x, 200, SPAN_NONE, SPAN_NONE, &head);
 
 	if (r == 0) {
+		MUST(head);
 		head->body = HTTP_BODY_NONE;
 		head->has_length = false; /* no body, and not one that is empty */
 		r = grpc_refuse(head, reason_status(reason), reason_help(reason));
@@ -108,9 +109,34 @@ static const struct error_page *page_find(const struct exchange *x, unsigned sta
 	return page ? page : error_pages_find(world->error_pages[0], status);
 }
 
-/* False: there is none, or no room for it. */
-static bool page_answer(struct exchange *x, const struct error_page *page)
+/* What a status demands beside its page (RFC 9110 11.6.1, 15.5.6, 10.2.3) is the origin's to say.
+ */
+static int demands_keep(struct http_head *head, const struct http_head *theirs)
 {
+	static const struct span names[] = {
+		{ (const uint8_t *)"WWW-Authenticate", 16 },
+		{ (const uint8_t *)"Proxy-Authenticate", 18 },
+		{ (const uint8_t *)"Allow", 5 },
+		{ (const uint8_t *)"Retry-After", 11 },
+	};
+	int r = 0;
+
+	for (size_t n = 0; n < ARRAY_LEN(names); n++) {
+		http_head_remove_other(head, names[n]);
+		for (size_t i = 0; r == 0 && i < theirs->n_fields; i++) {
+			if (span_ieq(theirs->fields[i].name, names[n]))
+				r = http_head_add_found(head, theirs->fields[i]);
+		}
+	}
+	return err_pass(r);
+}
+
+/* False: there is none, or no room for it. `theirs`: the origin's head whose place it takes; NULL:
+ * none. */
+static bool page_answer(struct exchange *x, const struct error_page *page,
+			const struct http_head *theirs)
+{
+	struct http_head *head = NULL;
 	struct facts facts;
 
 	if (!page)
@@ -121,16 +147,21 @@ static bool page_answer(struct exchange *x, const struct error_page *page)
 	struct span body = var_expand(page->body, &facts, x->arena);
 	if (!body.at)
 		return false;
-	exchange_answer(x, page->status, span_str(page->content_type), body);
+	int r = own_head_make(x, page->status, span_str(page->content_type), body, &head);
+	if (r == 0 && theirs)
+		r = demands_keep(head, theirs);
+	if (r < 0)
+		x->reason = REASON_MEMORY;
+	own_head_take(x, r < 0 ? NULL : head, body);
 	return true;
 }
 
-/* An origin's error whose page is ours. */
+/* An origin's error whose page is ours; gRPC's library looks at no page. */
 static bool page_intercept(struct exchange *x, const struct http_head *head)
 {
 	const struct error_page *page = head->status >= 400 ? page_find(x, head->status) : NULL;
 
-	return page && page->intercept && page_answer(x, page);
+	return page && page->intercept && !grpc_is(x->request) && page_answer(x, page, head);
 }
 
 void exchange_refuse(struct exchange *x, enum close_reason reason)
@@ -146,7 +177,7 @@ void exchange_refuse(struct exchange *x, enum close_reason reason)
 
 	MUST(status != 0);
 	x->reason = reason;
-	if (page_answer(x, page_find(x, status)))
+	if (page_answer(x, page_find(x, status), NULL))
 		return;
 	exchange_answer(x, status, SPAN_LIT("text/plain; charset=utf-8"), span_str(page));
 }

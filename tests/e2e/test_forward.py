@@ -34,8 +34,10 @@ def edge(tmp_path_factory):
                   [{"path": {"prefix": f"/{pool}"}, "proxy": {"pool": pool}} for pool in ("v1", "v2", "dead")],
         "hsts": {"max_age": "365d", "include_subdomains": True},
         "error_pages": [{"status": [502], "body": "<b>$status</b> $path\n"},
-                        {"status": [404], "body": "ours\n", "intercept": True}]})
-    config["error_pages"] = [{"status": [405], "file": str(folder / "405.html"), "content_type": "text/plain"}]
+                        {"status": [401, 404, 405], "body": "ours\n", "intercept": True}]})
+    config["services"].append({"name": "trace", "hosts": ["trace.example"], "trace": True, "routes": [
+        {"path": {"prefix": "/"}, "proxy": {"pool": "app"}}]})
+    config["error_pages"] = [{"status": [405, 421], "file": str(folder / "405.html"), "content_type": "text/plain"}]
     edge.program.write_config()
     edge.start()
     yield edge
@@ -130,10 +132,82 @@ def test_error_pages(edge):
     answer = edge.ask(b"GET /dead/<b> HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 502 ") and answer.endswith(b"<b>502</b> /dead/&#60;b&#62;\n")
     assert b"Content-Type: text/html" in answer
-    answer = edge.ask(b"TRACE / HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 405 ") and answer.endswith(b"no TRACE here\n")
+    answer = edge.ask(b"GET / HTTP/1.1\r\nHost: nobody.example\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 421 ") and answer.endswith(b"no GET here\n"), "of the whole edge"
     edge.origin.answers["/gone"] = plain("theirs", status="404 Not Found")
     assert edge.ask(b"GET /gone HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n").endswith(b"ours\n")
+
+
+def test_what_a_status_demands_stays_beside_the_page(edge):
+    edge.origin.answers["/locked"] = plain("theirs", "401 Unauthorized", WWW_Authenticate='Basic realm="x"', X_Theirs="1")
+    edge.origin.answers["/readonly"] = plain("theirs", "405 Method Not Allowed", Allow="GET")
+    with edge.client() as client:
+        client.sock.sendall(b"GET /locked HTTP/1.1\r\n%s\r\nPUT /readonly HTTP/1.1\r\n%s\r\n" % (HOST, HOST))
+        head = client.until(b"ours\n")
+        assert b"HTTP/1.1 401 " in head and b'WWW-Authenticate: Basic realm="x"\r\n' in head and b"X-Theirs" not in head
+        head = client.until(b"ours\n")
+        assert b"HTTP/1.1 405 " in head and b"Allow: GET\r\n" in head and head.count(b"Allow:") == 1
+
+
+def test_a_page_is_not_for_grpc(edge):
+    edge.origin.answers["/grpc"] = plain("theirs", "404 Not Found")
+    out = edge.ask(b"POST /grpc HTTP/1.1\r\n" + HOST + b"Content-Type: application/grpc\r\nConnection: close\r\n"
+                   b"Content-Length: 0\r\n\r\n")
+    assert out.endswith(b"theirs")
+
+
+@pytest.mark.parametrize("method, host, hops, status", [
+    (b"CONNECT", None, None, b"405"),
+    (b"TRACE", WWW, None, b"405"),
+    (b"TRACE", WWW, b"0", b"405"),
+    (b"TRACE", "trace.example", b"0", b"405"),  # we are the last, and reflect nothing
+    (b"TRACE", "trace.example", b"3", b"200"),
+    (b"OPTIONS", WWW, b"0", b"204"),
+    (b"OPTIONS", WWW, b"1", b"200"),
+    (b"OPTIONS", WWW, b"x", b"400"),
+    (b"GET", WWW, b"0", b"200"),  # RFC 9110 7.6.2: it counts for those two alone
+])
+def test_methods_that_stop_here(edge, method, host, hops, status):
+    path = f"/stop-{method.decode()}-{host}-{hops and hops.decode()}"
+    target = b"a:443" if host is None else path.encode()
+    host = b"a:443" if host is None else host.encode()
+    lines = b"Max-Forwards: %s\r\n" % hops if hops else b""
+    out = edge.ask(b"%s %s HTTP/1.1\r\nHost: %s\r\n%sConnection: close\r\n\r\n" % (method, target, host, lines))
+    assert out.split(b" ")[1] == status
+    asked = edge.origin.requests(path)
+    assert len(asked) == (status == b"200")
+    if asked and hops and method != b"GET":
+        assert int(asked[0].header("Max-Forwards")) == int(hops) - 1
+
+
+def test_connection_names_nothing_away_that_is_for_all(edge):
+    """A proxy before us that hands Connection on would else lose what it said of the client."""
+    answer = ask_proxied(edge, v2("10.1.2.3", "198.51.100.1"), "/abuse", b"X-Forwarded-For: 203.0.113.9", b"Cookie: a=b",
+                         b"Authorization: Basic eDp5", b"Content-Length: 0", b"X-Hop: 1",
+                         b"Connection: X-Forwarded-For, Cookie, Authorization, Host, Content-Length, X-Hop")
+    assert b" 200 " in answer
+    request = seen(edge, "/abuse")
+    assert request.header("X-Forwarded-For") == "203.0.113.9, 10.1.2.3" and request.header("X-Real-IP") == "203.0.113.9"
+    assert request.header("Cookie") == "a=b" and request.header("Authorization") and request.header("Host") == WWW
+    assert request.header("X-Hop") is None
+
+
+def test_an_origin_cannot_name_away_what_is_for_all(edge):
+    edge.origin.answers["/abuse-back"] = plain("ok", Set_Cookie="a=b", Cache_Control="no-store", X_Hop="1",
+                                               Connection="Set-Cookie, Cache-Control, Content-Length, X-Hop")
+    with edge.client() as client:
+        client.sock.sendall(b"GET /abuse-back HTTP/1.1\r\n%s\r\n" % HOST)
+        head = client.until(b"\r\n\r\n")
+    assert b"Set-Cookie: a=b\r\n" in head and b"Cache-Control: no-store\r\n" in head
+    assert b"Content-Length: 2\r\n" in head and b"X-Hop" not in head
+
+
+def test_what_a_stranger_says_with_underscores_goes_too(edge):
+    edge.ask(b"GET /underscores HTTP/1.1\r\n" + HOST + b"Connection: close\r\nX_Forwarded_For: 1.1.1.1\r\n"
+             b"X-Forwarded-Prefix: /admin\r\nx_real-ip: 1.1.1.1\r\nX_Other: 1\r\n\r\n")
+    request = seen(edge, "/underscores")
+    assert b"1.1.1.1" not in request.raw_head and b"/admin" not in request.raw_head
+    assert request.header("X_Other") == "1"
 
 
 def test_hsts_goes_over_tls_alone(edge):

@@ -121,6 +121,42 @@ static void interim_responses_pass_but_for_100_and_old_clients(void **state)
 	stage_close(&stage);
 }
 
+static void page_takes_the_place_of_an_origins_error_and_keeps_what_it_demands(void **state)
+{
+	uint32_t status[] = { 405 };
+	const struct error_page_conf conf = { .status = status,
+					      .n_status = 1,
+					      .body = "$status $method\n",
+					      .content_type = "text/plain",
+					      .intercept = true };
+	struct error_pages *pages[2] = { NULL, NULL };
+	char text[ERROR_PAGE_TEXT];
+	struct stage stage;
+	size_t item;
+
+	(void)state;
+	begin_and_reach_origin(&stage);
+	assert_int_equal(error_pages_new(&conf, 1, &pages[0], &item, text), 0);
+	stage.world.error_pages = pages;
+	stage.world.service_confs = &stage.service;
+	struct requester_setup *setup = &stage.origin.setup;
+	struct http_head head;
+	assert_int_equal(http_head_init(&head, setup->arena), 0);
+	head.status = 405;
+	http_head_add_other(&head, SPAN_LIT("allow"), SPAN_LIT("PURGE"));
+	http_head_add_other(&head, SPAN_LIT("X-Theirs"), SPAN_LIT("1"));
+	setup->events->on_head(setup->fetch, &head, true);
+	EDGE_LOOP_UNTIL(stage.loop, stage.client.ended);
+	assert_int_equal(stage.client.status, 405);
+	assert_memory_equal(stage.client.body, "405 GET\n", 8);
+	assert_int_equal(stage.client.head->n_fields, 2); /* Content-Type, and theirs */
+	assert_true(span_eq(stage.client.head->fields[1].value, SPAN_LIT("PURGE")));
+	stage_done(&stage);
+	stage_sent(&stage);
+	error_pages_free(pages[0]);
+	stage_close(&stage);
+}
+
 static void answer_of_the_origin_after_our_own_comes_too_late(void **state)
 {
 	struct stage stage;
@@ -148,6 +184,8 @@ int main(void)
 		cmocka_unit_test(failure_before_the_head_gets_a_page),
 		cmocka_unit_test(head_request_gets_no_page),
 		cmocka_unit_test(interim_responses_pass_but_for_100_and_old_clients),
+		cmocka_unit_test(
+			page_takes_the_place_of_an_origins_error_and_keeps_what_it_demands),
 		cmocka_unit_test(answer_of_the_origin_after_our_own_comes_too_late),
 	};
 
