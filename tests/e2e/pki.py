@@ -15,7 +15,7 @@ class Pki:
         self.ca, self.ca_key, self.crl = folder / "ca.pem", folder / "ca.key", folder / "ca.crl"
         self.index = folder / "index.txt"
         self.serial = 0x1000
-        self.openssl("req", "-x509", *KEYS["ec"], "-nodes", "-days", "30", "-subj", f"/CN={name}", "-keyout",
+        self.openssl("req", "-x509", *KEYS["ec"], "-nodes", "-days", "90", "-subj", f"/CN={name}", "-keyout",
                      self.ca_key, "-out", self.ca)
         (folder / "ca.cnf").write_text(
             f"[ca]\ndefault_ca=d\n[d]\ndatabase={self.index}\ndefault_md=sha256\ndefault_crl_days=1\n"
@@ -42,10 +42,10 @@ class Pki:
         self.openssl("req", *KEYS[kind], "-nodes", "-subj", f"/CN={names[0] if names else stem}", "-keyout", key,
                      "-out", self.folder / "csr")
         self.openssl("x509", "-req", "-in", self.folder / "csr", "-CA", self.ca, "-CAkey", self.ca_key,
-                     "-set_serial", hex(self.serial), "-days", "30", "-extfile", self.folder / "ext", "-out",
+                     "-set_serial", hex(self.serial), "-days", "90", "-extfile", self.folder / "ext", "-out",
                      certificate)
         with self.index.open("a") as index:
-            until = time.strftime("%y%m%d%H%M%SZ", time.gmtime(time.time() + 86400 * 30))
+            until = time.strftime("%y%m%d%H%M%SZ", time.gmtime(time.time() + 86400 * 90))
             index.write(f"V\t{until}\t\t{self.serial:X}\tunknown\t/CN={stem}\n")
         with certificate.open("a") as chain:
             chain.write(self.ca.read_text())
