@@ -15,8 +15,13 @@ static void write_again(const struct proxy_header *header)
 		size_t len =
 			proxy_write((enum proxy_version)version, &header->from, &header->to, bytes);
 		MUST(proxy_parse(span_of(bytes, len), &again) == PROXY_PARSED);
-		MUST(!again.local && addr_eq(&again.from, &header->from) &&
-		     addr_eq(&again.to, &header->to));
+		/* An address of IPv4 may come in one of IPv6; beside one of IPv6 it cannot be said.
+		 */
+		if (addr_ip(&header->from).len != addr_ip(&header->to).len)
+			MUST(again.local);
+		else
+			MUST(addr_eq(&again.from, &header->from) &&
+			     addr_eq(&again.to, &header->to));
 	}
 }
 
