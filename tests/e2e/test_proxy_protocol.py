@@ -17,7 +17,8 @@ CLIENT = "127.77.7.7"  # whom HAProxy sees; the edge sees HAProxy
 
 
 class Haproxy:
-    def __init__(self, folder: pathlib.Path, lines: list[str]):
+    def __init__(self, folder: pathlib.Path, port: int, lines: list[str]):
+        self.port = port  # one that it listens on: it binds all before it serves
         self.path = folder / "haproxy.cfg"
         self.path.write_text("\n".join([
             "global", " maxconn 100", "defaults", " timeout connect 10s", " timeout client 10s",
@@ -27,6 +28,11 @@ class Haproxy:
     def start(self) -> None:
         with open(self.path.with_suffix(".log"), "wb") as log:
             self.process = subprocess.Popen(["haproxy", "-db", "-f", self.path], stdout=log, stderr=log)
+        until(self.serves, "HAProxy serves")
+
+    def serves(self) -> bool:
+        socket.create_connection(("127.0.0.1", self.port), timeout=10).close()
+        return True
 
     def stop(self) -> None:
         self.process.kill()
@@ -61,7 +67,7 @@ class ProxyEdge(OneEdge):
         config["access_log"]["template"] = "$target $client_address $peer_address $server_address $reason"
         self.port = {name: free_port() for name in ("v1", "v2", "v2-crc", "https", "origin", "origin-tls")}
         bundle = self.pki.bundle("origin", "origin.test")["certificate"]
-        self.haproxy = Haproxy(folder, [
+        self.haproxy = Haproxy(folder, self.port["origin"], [
             *before("v1", self.port["v1"], self.plain, "send-proxy"),
             *before("v2", self.port["v2"], self.plain, "send-proxy-v2"),
             *before("v2-crc", self.port["v2-crc"], self.plain, "send-proxy-v2 proxy-v2-options crc32c,unique-id"),
@@ -90,8 +96,8 @@ class ProxyEdge(OneEdge):
 @pytest.fixture(scope="module")
 def edge(tmp_path_factory):
     edge = ProxyEdge(tmp_path_factory.mktemp("proxy"))
-    edge.haproxy.start()
     try:
+        edge.haproxy.start()
         yield edge.start()
     finally:
         edge.stop()
