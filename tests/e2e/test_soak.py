@@ -228,8 +228,8 @@ class Clients:
     def nonsense(self, rng):
         host, port = rng.choice([self.http, self.https]).rsplit(":", 1)
         with socket.create_connection((host, int(port)), timeout=0.3) as sock:
-            sock.sendall(rng.choice([b"", b"\x16\x03\x01", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET / HTTP/1.1\r\n"]) +
-                         rng.randbytes(rng.randrange(1, 3000)))
+            begin = rng.choice([b"", b"\x16\x03\x01", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET / HTTP/1.1\r\n"])
+            sock.sendall(begin + rng.randbytes(rng.randrange(1, 3000)))
             while sock.recv(65536):
                 pass
 
@@ -308,7 +308,8 @@ def test_a_soak_leaves_nothing_behind(tmp_path, monkeypatch):
                 edge.origin.seen.clear()
         finally:
             players.end()
-        print(f"{SECONDS} s: rounds {dict(players.rounds)}; {edge.metric('meridian_edge_requests_total'):.0f} requests, "
+        print(f"{SECONDS} s: rounds {dict(players.rounds)}; "
+              f"{edge.metric('meridian_edge_requests_total'):.0f} requests, "
               f"{edge.metric('meridian_edge_connections_total'):.0f} connections; RSS {rss} kB, then {rss_kb(edge)} kB")
         assert not players.failed, players.failed
         assert min(players.rounds.values()) > 1 and len(players.rounds) == len(players.threads), players.rounds
