@@ -152,6 +152,7 @@ static struct h2_limits http2_limits(const struct edge_conf *edge)
 		.body_timeout_ms = timeouts->client_body_ms,
 		.idle_timeout_ms = timeouts->keep_alive_ms,
 		.write_timeout_ms = timeouts->client_write_ms,
+		.pressure_ms = h2_limits_usual.pressure_ms,
 		.linger_ms = timeouts->linger_ms,
 		.drain_grace_ms = h2_limits_usual.drain_grace_ms,
 		.resets = { http2->resets, http2->resets_per_s },

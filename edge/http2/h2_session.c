@@ -33,6 +33,7 @@ const struct h2_limits h2_limits_usual = {
 	.body_timeout_ms = 30 * MS_PER_S,
 	.idle_timeout_ms = 75 * MS_PER_S,
 	.write_timeout_ms = 30 * MS_PER_S,
+	.pressure_ms = 2 * MS_PER_S,
 	.linger_ms = 2 * MS_PER_S,
 	.drain_grace_ms = MS_PER_S,
 	.resets = { .burst = 200, .per_s = 20 },
@@ -89,6 +90,12 @@ bool h2_session_is_draining(const struct h2_session *session)
 mono_t h2_in_ms(const struct h2_session *session, int64_t ms)
 {
 	return mono_add_ms(loop_now(session->shared->loop), ms);
+}
+
+void h2_session_wait(struct h2_session *session, mono_t until)
+{
+	h2_session_wake(session,
+			mono_min(until, h2_in_ms(session, session->shared->limits.pressure_ms)));
 }
 
 void h2_session_run_later(struct h2_session *session)
@@ -152,6 +159,7 @@ static void session_free(struct h2_session *session)
 	MUST(session->n_streams == 0);
 	if (session->block)
 		block_unref(session->block);
+	free(session->parked);
 	outlet_fini(&session->out);
 	h2_decoder_fini(&session->decoder);
 	free(session->slots);
@@ -243,13 +251,13 @@ static void stalls_note(struct h2_session *session)
 	if (outlet_empty(&session->out))
 		session->write_at = MONO_NEVER;
 	else
-		h2_session_wake(session, session->write_at);
+		h2_session_wait(session, session->write_at);
 	if (!shut)
 		session->window_at = MONO_NEVER;
 	else if (session->window_at.ns == MONO_NEVER.ns)
 		session->window_at = h2_in_ms(session, session->shared->limits.write_timeout_ms);
 	if (shut)
-		h2_session_wake(session, session->window_at);
+		h2_session_wait(session, session->window_at);
 }
 
 /* Nothing more will come of it, but for the streams that are open. */
@@ -326,14 +334,36 @@ static bool room_make(struct h2_session *session)
 	return true;
 }
 
-/* An idle connection holds no block. */
+/* An idle connection holds no block: what has come of a frame is short, and waits elsewhere. */
 static void block_give_back(struct h2_session *session)
 {
-	if (!session->block || session->from < session->block->len)
+	struct block *block = session->block;
+	uint32_t left;
+
+	if (!block)
 		return;
-	block_unref(session->block);
+	left = session->state == H2_SESSION_CLOSING ? 0 : block->len - session->from;
+	if (left) {
+		session->parked = malloc(left);
+		if (!session->parked)
+			return; /* then it stays where it is */
+		memcpy(session->parked, block->bytes + session->from, left);
+		session->n_parked = left;
+	}
+	block_unref(block);
 	session->block = NULL;
 	session->from = 0;
+}
+
+static void unpark(struct h2_session *session)
+{
+	MUST(!session->parked || session->block->len == 0);
+	if (session->parked)
+		memcpy(session->block->bytes, session->parked, session->n_parked);
+	session->block->len += session->n_parked;
+	free(session->parked);
+	session->parked = NULL;
+	session->n_parked = 0;
 }
 
 /* As conn_read(). */
@@ -343,6 +373,7 @@ static int input_read(struct h2_session *session, bool *ret_more)
 
 	if (!room_make(session))
 		return err_new(-ENOMEM);
+	unpark(session);
 	room = BLOCK_BYTES - session->block->len;
 	int r = conn_read(session->conn, session->block->bytes + session->block->len, room, &n);
 	if (r != CONN_OK)
@@ -404,10 +435,21 @@ static bool is_due(const struct h2_session *session, mono_t at)
 	return !mono_before(loop_now(session->shared->loop), at);
 }
 
+/* The same of a wait for the other side, which is shorter when what it holds up is needed. */
+static bool is_over_due(const struct h2_session *session, mono_t at)
+{
+	const struct h2_shared *shared = session->shared;
+	int64_t less_ms = shared->limits.write_timeout_ms - shared->limits.pressure_ms;
+
+	if (at.ns == MONO_NEVER.ns || is_due(session, at))
+		return at.ns != MONO_NEVER.ns;
+	return slab_is_scarce(shared->slab) && is_due(session, mono_add_ms(at, -less_ms));
+}
+
 static void stream_wake(struct h2_session *session, struct h2_stream *stream)
 {
-	if (is_due(session, stream->stall_at)) {
-		h2_stream_close(stream, H2_CANCEL);
+	if (is_over_due(session, stream->stall_at)) {
+		h2_stream_refuse(stream, H2_CANCEL);
 		session->role->on_reset(stream, session->role->write_timeout, false);
 	} else if (is_due(session, stream->wake_at)) {
 		stream->wake_at = MONO_NEVER;
@@ -426,19 +468,21 @@ static void streams_wake(struct h2_session *session)
 static void wake_again(struct h2_session *session)
 {
 	mono_t at = mono_min(mono_min(session->head_at, session->idle_at),
-			     mono_min(session->write_at, session->drain_at));
+			     mono_min(session->drain_at, session->read_at));
+	mono_t wait = mono_min(session->write_at, session->window_at);
 
-	at = mono_min(at, mono_min(session->window_at, session->read_at));
 	for (size_t i = 0; i < session->n_streams; i++) {
 		const struct h2_stream *stream = session->slots[i].stream;
-		if (!stream->closed)
-			at = mono_min(at, mono_min(stream->wake_at, stream->stall_at));
+		if (stream->closed)
+			continue;
+		at = mono_min(at, stream->wake_at);
+		wait = mono_min(wait, stream->stall_at);
 	}
 	session->wake_at = MONO_NEVER;
-	if (at.ns != MONO_NEVER.ns)
-		h2_session_wake(session, at);
-	else
-		conn_set_deadline(session->conn, MONO_NEVER);
+	conn_set_deadline(session->conn, MONO_NEVER);
+	h2_session_wake(session, at);
+	if (wait.ns != MONO_NEVER.ns)
+		h2_session_wait(session, wait);
 }
 
 static void drain_finish(struct h2_session *session)
@@ -468,7 +512,8 @@ static void on_deadline(struct conn *conn, void *arg)
 		h2_session_fail(session, H2_NO_ERROR, REASON_CLIENT_HEAD_TIMEOUT);
 	else if (session->n_streams == 0 && is_due(session, session->idle_at))
 		h2_session_fail(session, H2_NO_ERROR, session->role->idle);
-	else if (is_due(session, session->write_at) || is_due(session, session->window_at))
+	else if (is_over_due(session, session->write_at) ||
+		 is_over_due(session, session->window_at))
 		h2_session_fail(session, H2_NO_ERROR, session->role->write_timeout);
 	else
 		streams_wake(session);

@@ -31,13 +31,15 @@ struct h2_limits {
 	int64_t body_timeout_ms;  /* no progress in a body that is wanted */
 	int64_t idle_timeout_ms;  /* without a stream */
 	int64_t write_timeout_ms; /* the other side takes nothing of what is due to it */
+	int64_t pressure_ms;      /* the same while blocks are scarce */
 	int64_t linger_ms;
 	int64_t drain_grace_ms;         /* between the two GOAWAYs of a drain */
 	struct h2_budget_conf resets;   /* streams that end before their time, by its doing */
 	struct h2_budget_conf controls; /* frames that carry nothing */
 };
 
-/* 100 streams, 128 KiB, heads of 16 KiB and 100 fields; 10 s, 30 s, 75 s, 30 s, 2 s, 1 s; resets:
+/* 100 streams, 128 KiB, heads of 16 KiB and 100 fields; 10 s, 30 s, 75 s, 30 s (2 s), 2 s, 1 s;
+ * resets:
  * 200 and 20/s; controls: 2000 and 500/s. */
 extern const struct h2_limits h2_limits_usual;
 

@@ -61,6 +61,8 @@ struct h2_session {
 	/* In. */
 	struct block *block; /* owned reference; NULL: nothing is held */
 	uint32_t from;       /* of the block: the first byte that was not used */
+	uint8_t *parked;     /* owned; instead of a block: the beginning of a frame */
+	uint32_t n_parked;
 	struct h2_incoming frame;
 	struct h2_incoming_block headers;
 	struct h2_decoder decoder;
@@ -104,6 +106,8 @@ mono_t h2_in_ms(const struct h2_session *session, int64_t ms);
 /* The connection is of no use: GOAWAY, then the end. All streams are reset. */
 void h2_session_fail(struct h2_session *session, enum h2_error error, enum close_reason reason);
 void h2_session_wake(struct h2_session *session, mono_t at);
+/* The other side has so long (the write timeout) to take something; less when blocks are scarce. */
+void h2_session_wait(struct h2_session *session, mono_t until);
 /* One more frame that carries nothing. False: the session has failed. */
 bool h2_session_spend(struct h2_session *session);
 /* One more stream that ended before its time, by the other side's doing. Likewise. */

@@ -43,7 +43,7 @@ static void stall_note(struct h2_stream *stream)
 	if (chain_empty(&stream->out) || stream->closed || stream->stall_at.ns != MONO_NEVER.ns)
 		return;
 	stream->stall_at = h2_in_ms(session, session->shared->limits.write_timeout_ms);
-	h2_session_wake(session, stream->stall_at);
+	h2_session_wait(session, stream->stall_at);
 }
 
 void h2_ready_add(struct h2_stream *stream)

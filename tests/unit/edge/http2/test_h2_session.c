@@ -190,23 +190,34 @@ static void connection_that_comes_during_a_drain_is_drained(void **state)
 	h2_play_free(play);
 }
 
+enum { MANY_BLOCKS = 900 };
+static struct block *held[MANY_BLOCKS];
+
+static void blocks_take(struct h2_play *play)
+{
+	for (size_t i = 0; i < MANY_BLOCKS; i++)
+		assert_non_null(held[i] = slab_take(play->wire.slab));
+	assert_true(slab_is_scarce(play->wire.slab));
+}
+
+static void blocks_give(void)
+{
+	for (size_t i = 0; i < MANY_BLOCKS; i++)
+		block_unref(held[i]);
+}
+
 static void reading_waits_while_blocks_are_scarce(void **state)
 {
-	enum { BLOCKS = 900 };
-	static struct block *held[BLOCKS];
 	struct h2_play *play = h2_play_new(&h2_limits_usual);
 
 	(void)state;
 	h2_play_look(play);
-	for (size_t i = 0; i < BLOCKS; i++)
-		assert_non_null(held[i] = slab_take(play->wire.slab));
-	assert_true(slab_is_scarce(play->wire.slab));
+	blocks_take(play);
 	h2_play_greet(play);
 	h2_play_headers(play, 1, GET("/hello"), true);
 	h2_play_look(play);
 	assert_int_equal(play->n_visits, 0);
-	for (size_t i = 0; i < BLOCKS; i++)
-		block_unref(held[i]);
+	blocks_give();
 	EDGE_LOOP_UNTIL(play->wire.loop, play->n_visits == 1 && play->visits[0].sent);
 	h2_play_free(play);
 }
@@ -236,6 +247,45 @@ static void states_follow_as_drawn(void **state)
 	fsm_compare(&fsm);
 }
 
+static void who_takes_nothing_is_let_go_sooner_while_blocks_are_scarce(void **state)
+{
+	struct h2_limits limits = h2_limits_usual;
+	limits.pressure_ms = 30;
+	struct h2_play *play = h2_play_new(&limits);
+
+	(void)state;
+	h2_play_greet(play);
+	h2_play_frame(play, H2_SETTINGS, 0, 0, SPAN_LIT("\0\4\0\0\0\0"));
+	h2_play_headers(play, 1, GET("/big"), true);
+	h2_play_look(play);
+	mono_t until = mono_add_ms(mono_read(), 100);
+	while (mono_before(mono_read(), until))
+		wire_turn(&play->wire);
+	assert_non_null(play->visits[0].responder); /* there is room: it may take its time */
+	blocks_take(play);
+	EDGE_LOOP_UNTIL(play->wire.loop, !play->visits[0].responder);
+	assert_int_equal(play->visits[0].reason, REASON_CLIENT_WRITE_TIMEOUT);
+	blocks_give();
+	h2_play_expect(play, "RST 1 8; ");
+	h2_play_free(play);
+}
+
+static void beginning_of_a_frame_holds_no_block(void **state)
+{
+	struct h2_play *play = h2_play_new(&h2_limits_usual);
+	uint8_t bytes[H2_HEADER_BYTES + 8] = { 0, 0, 8, H2_PING };
+
+	(void)state;
+	h2_play_greet(play);
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		h2_play_look(play);
+		assert_int_equal(slab_n_out(play->wire.slab), 0);
+		wire_send(&play->wire, span_of(bytes + i, 1));
+	}
+	h2_play_expect(play, "PING 0 ACK; ");
+	h2_play_free(play);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,6 +302,8 @@ int main(void)
 		cmocka_unit_test(connection_that_comes_during_a_drain_is_drained),
 		cmocka_unit_test(reading_waits_while_blocks_are_scarce),
 		cmocka_unit_test(end_for_abuse_is_counted),
+		cmocka_unit_test(who_takes_nothing_is_let_go_sooner_while_blocks_are_scarce),
+		cmocka_unit_test(beginning_of_a_frame_holds_no_block),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
