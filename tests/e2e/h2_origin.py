@@ -48,7 +48,8 @@ Answer = Callable[[Served, int], None]
 
 
 class H2Origin:
-    """`answers` maps a path to what is done once a request has come whole; others get 200. What came is kept in `heads` and `bodies`, in order."""
+    """`answers` maps a path to what is done once a request has come whole; others get 200. What came is kept in
+    `heads` and `bodies`, in order."""
 
     def __init__(self, settings: dict[int, int] | None = None):
         self.settings, self.answers = settings or {}, {}

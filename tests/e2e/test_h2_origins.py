@@ -144,8 +144,8 @@ def talk(chain, way: str, n: int) -> list[bytes]:
     for _ in range(n):
         with chain.client() as client:
             client.sock.sendall(b"GET /ws HTTP/1.1\r\nHost: " + way.encode() + b".meridian.example\r\n"
-                                b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + KEY +
-                                b"\r\n\r\n")
+                                b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                                b"Sec-WebSocket-Key: " + KEY + b"\r\n\r\n")
             heads.append(client.until(b"\r\n\r\n"))
             if b" 101 " in heads[-1]:
                 client.sock.sendall(b"hello")
