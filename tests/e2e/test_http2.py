@@ -151,6 +151,28 @@ def test_interim_answers_pass_and_100_is_given_when_asked(edge):
     assert result.body == b"abc" and "103" in [head.get(":status") for head in result.heads]
 
 
+def test_fields_of_a_connection_to_an_origin_stay_here(edge):
+    edge.origin.answers["/hop"] = plain("body\n", Connection="keep-alive, X-Hop", X_Hop="1", Keep_Alive="timeout=5",
+                                        Proxy_Connection="keep-alive", Upgrade="h2c", X_Kept="Yes")
+    with edge.h2() as client:
+        head = client.get("/hop").head
+    assert head["x-kept"] == "Yes" and not {"connection", "x-hop", "keep-alive", "proxy-connection", "upgrade",
+                                            "transfer-encoding"} & head.keys(), head
+    assert all(name == name.lower() for name in head)
+
+
+@pytest.mark.parametrize("fields,status", [
+    ([(":method", "CONNECT"), (":authority", "other.example:443")], 405),
+    ([(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "unknown.example")], 421),
+    ([(":method", "GET"), (":scheme", "http"), (":path", "/here"), ("host", WWW)], 200),
+    ([(":method", "GET"), (":scheme", "https"), (":path", "/here"), (":authority", WWW.upper() + ":80")], 200),
+])
+def test_what_is_asked_for_decides_the_answer(edge, fields, status):
+    with edge.h2() as client:
+        stream = client.ask_raw(*fields)
+        assert client.result(stream).status == status
+
+
 @pytest.mark.parametrize("cut", [
     b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",  # the end is missing
     b"Transfer-Encoding: chunked\r\n\r\n5\r\nhel",
@@ -532,6 +554,23 @@ def test_a_window_that_stays_shut_ends_its_stream(strict, window):
         assert result.reset == CANCEL and len(result.body) == window
         client.say(SettingsFrame(0, settings={SETTING_INITIAL_WINDOW: 65535}))
         assert client.get("/here").status == 200, "the connection stays"
+
+
+def test_a_thousand_shut_windows_do_not_starve_others(tmp_path):
+    edge = H2Edge(tmp_path, limits={"buffers": "48MiB"}).start()
+    clients = []
+    try:
+        for _ in range(10):
+            clients.append(edge.h2(window=0, receive_buffer=4096))
+            for _ in range(100):
+                clients[-1].ask("/large")
+        until(lambda: len(edge.origin.requests("/large")) > 700, "most are answered, and wait")
+        until(lambda: curl(f"{edge.url}/large", "-H", f"Host: {WWW}", "-o", "/dev/null").status == 200, "others get on")
+        assert edge.h2().get("/large").status == 200
+    finally:
+        for client in clients:
+            client.sock.close()
+        edge.stop()
 
 
 def test_a_connection_window_that_stays_shut_ends_the_connection(strict):
