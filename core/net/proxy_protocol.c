@@ -191,15 +191,29 @@ int proxy_parse(struct span bytes, struct proxy_header *ret_header)
 /* ---- writing -----------------------------------------------------------------------------------
  */
 
-static size_t v1_write(const struct addr *from, const struct addr *to, bool known, uint8_t *at)
+/* Of both addresses in a header: IPv4 beside IPv6 is mapped into it. 0: one of them is neither. */
+static size_t common_ip_len(const struct addr *from, const struct addr *to)
+{
+	size_t a = addr_ip(from).len, b = addr_ip(to).len;
+
+	return a && b ? MAX(a, b) : 0;
+}
+
+static const char *mapped_text(const struct addr *addr, size_t ip_len)
+{
+	return addr_ip(addr).len < ip_len ? "::ffff:" : "";
+}
+
+static size_t v1_write(const struct addr *from, const struct addr *to, size_t ip_len, uint8_t *at)
 {
 	char a[IP_TEXT_MAX], b[IP_TEXT_MAX];
 	int len;
 
-	if (known)
-		len = snprintf((char *)at, PROXY_WRITE_BYTES, "PROXY TCP%c %s %s %u %u\r\n",
-			       addr_ip(from).len == sizeof(struct in_addr) ? '4' : '6',
-			       addr_ip_text(from, a), addr_ip_text(to, b), addr_port(from),
+	if (ip_len)
+		len = snprintf((char *)at, PROXY_WRITE_BYTES, "PROXY TCP%c %s%s %s%s %u %u\r\n",
+			       ip_len == sizeof(struct in_addr) ? '4' : '6',
+			       mapped_text(from, ip_len), addr_ip_text(from, a),
+			       mapped_text(to, ip_len), addr_ip_text(to, b), addr_port(from),
 			       addr_port(to));
 	else
 		len = snprintf((char *)at, PROXY_WRITE_BYTES, "PROXY UNKNOWN\r\n");
@@ -212,25 +226,36 @@ static uint8_t *put(uint8_t *at, struct span bytes)
 	return at + bytes.len;
 }
 
-static uint8_t *put_u16(uint8_t *at, uint16_t value)
+static uint8_t *put_u16(uint8_t *at, size_t value)
 {
 	at[0] = (uint8_t)(value >> 8);
 	at[1] = (uint8_t)value;
 	return at + 2;
 }
 
-static size_t v2_write(const struct addr *from, const struct addr *to, bool known, uint8_t *at)
+static uint8_t *put_ip(uint8_t *at, const struct addr *addr, size_t ip_len)
 {
-	struct span ip = addr_ip(from);
-	bool v4 = ip.len == sizeof(struct in_addr);
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	struct span ip = addr_ip(addr);
+
+	if (ip.len < ip_len)
+		at = put(at, span_of(mapped, sizeof(mapped)));
+	return put(at, ip);
+}
+
+static size_t v2_write(const struct addr *from, const struct addr *to, size_t ip_len, uint8_t *at)
+{
 	uint8_t *end = put(at, span_of(signature, sizeof(signature)));
 
 	*end++ = V2_PROXY;
-	*end++ = known ? (v4 ? V2_TCP4 : V2_TCP6) : V2_UNSPEC;
-	end = put_u16(end, known ? (uint16_t)(2 * ip.len + 4) : 0);
-	if (!known)
+	if (!ip_len) {
+		*end++ = V2_UNSPEC;
+		end = put_u16(end, 0);
 		return (size_t)(end - at);
-	end = put(put(end, ip), addr_ip(to));
+	}
+	*end++ = ip_len == sizeof(struct in_addr) ? V2_TCP4 : V2_TCP6;
+	end = put_u16(end, 2 * (ip_len + sizeof(uint16_t)));
+	end = put_ip(put_ip(end, from, ip_len), to, ip_len);
 	end = put_u16(put_u16(end, addr_port(from)), addr_port(to));
 	return (size_t)(end - at);
 }
@@ -238,8 +263,9 @@ static size_t v2_write(const struct addr *from, const struct addr *to, bool know
 size_t proxy_write(enum proxy_version version, const struct addr *from, const struct addr *to,
 		   uint8_t *at)
 {
-	bool known = addr_ip(from).len && addr_ip(from).len == addr_ip(to).len;
+	size_t ip_len = common_ip_len(from, to);
 
 	MUST(version != PROXY_OFF);
-	return version == PROXY_V1 ? v1_write(from, to, known, at) : v2_write(from, to, known, at);
+	return version == PROXY_V1 ? v1_write(from, to, ip_len, at)
+				   : v2_write(from, to, ip_len, at);
 }

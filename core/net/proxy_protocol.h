@@ -32,6 +32,6 @@ struct proxy_header {
 int proxy_parse(struct span bytes, struct proxy_header *ret_header);
 
 /* For a connection from one address to the other, into `at` (PROXY_WRITE_BYTES): the bytes written.
- * Addresses of different families, or that are none, are written as unknown. */
+ * IPv4 beside IPv6 is mapped into it; an address that is neither makes both unknown. */
 size_t proxy_write(enum proxy_version version, const struct addr *from, const struct addr *to,
 		   uint8_t *at);
