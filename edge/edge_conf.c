@@ -324,8 +324,9 @@ static const struct conf_key forwarded_keys[] = {
 	CONF_BOOL  (struct forward_conf, x_real_ip, "false", "the client's address alone, in X-Real-IP, whoever said it"),
 	CONF_BOOL  (struct forward_conf, forwarded, "false", "all of it in one field, Forwarded (RFC 7239)"),
 	CONF_BOOL  (struct forward_conf, client_certificate, "false", "what the client's certificate says: X-SSL-Client-Verify, -Subject, -Fingerprint, and Client-Cert (RFC 9440); what a client sends of these is dropped"),
-	{ .name = "request_id", .type = CONF_TYPE_BOOL, CONF_AT(struct forward_conf, client.request_id), .initial = "false", .help = "each request has a number of its own, in X-Request-ID and in `$request_id`" },
-	{ .name = "request_id_accept", .type = CONF_TYPE_CHOICE, CONF_AT(struct forward_conf, client.request_id_accept), .choices = request_id_accepts, .initial = "trusted", .help = "whose X-Request-ID is kept; else one is made" },
+	{ .name = "request_id", .type = CONF_TYPE_BOOL, CONF_AT(struct forward_conf, client.request_id), .initial = "false", .help = "each request has a number of its own, for the origin and in `$request_id`" },
+	{ .name = "request_id_header", .type = CONF_TYPE_STRING, CONF_AT(struct forward_conf, client.request_id_header), .initial = "X-Request-ID", .help = "the field it stands in" },
+	{ .name = "request_id_accept", .type = CONF_TYPE_CHOICE, CONF_AT(struct forward_conf, client.request_id_accept), .choices = request_id_accepts, .initial = "trusted", .help = "whose number is kept; else one is made" },
 	CONF_STRING(struct forward_conf, via, CONF_OPTIONAL, "meridian", "our name in Via, both ways; empty: no Via"),
 	CONF_END
 };

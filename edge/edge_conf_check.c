@@ -8,6 +8,7 @@
 #include "core/net/resolver.h"
 #include "core/table.h"
 #include "edge/edge_conf.h"
+#include "edge/http/field_rules.h"
 
 enum { MAX_POOLS_NAMED = 4096, HOST_BYTES = 256 };
 
@@ -275,6 +276,21 @@ static void via_check(struct conf *conf, const struct forward_conf *forwarded)
 	}
 }
 
+/* Names that mean something else here would be taken out and put in by two. */
+static void request_id_check(struct conf *conf, const struct forward_conf *forwarded)
+{
+	const char *const *header = &forwarded->client.request_id_header;
+	struct span name = span_str(*header);
+	enum http_name id = http_name_lookup(name);
+
+	if (!*header)
+		return;
+	if (!http_token_is_valid(name))
+		conf_fault(conf, header, "\"%s\" is no name of a field", *header);
+	else if (id != HTTP_NAME_OTHER && id != HTTP_NAME_X_REQUEST_ID)
+		conf_fault(conf, header, "\"%s\" is a field with another meaning", *header);
+}
+
 void edge_conf_check(struct conf *conf, const struct edge_conf *edge)
 {
 	node_section_check(conf, &edge->node);
@@ -291,4 +307,5 @@ void edge_conf_check(struct conf *conf, const struct edge_conf *edge)
 		error_pages_check(conf, edge->services[i].error_pages,
 				  edge->services[i].n_error_pages);
 	via_check(conf, &edge->forwarded);
+	request_id_check(conf, &edge->forwarded);
 }

@@ -148,11 +148,23 @@ static bool id_is_sound(struct span id)
 	return true;
 }
 
+static const struct http_field *id_field(const struct client_conf *conf,
+					 const struct http_head *request)
+{
+	struct span name = span_str(conf->request_id_header);
+
+	for (size_t i = 0; i < request->n_fields; i++) {
+		if (span_ieq(request->fields[i].name, name))
+			return &request->fields[i];
+	}
+	return NULL;
+}
+
 static int id_find(const struct client_conf *conf, const struct http_head *request, struct rng *rng,
 		   struct arena *arena, struct client *client)
 {
 	static const char digits[] = "0123456789abcdef";
-	const struct http_field *field = http_head_find(request, HTTP_NAME_X_REQUEST_ID);
+	const struct http_field *field = id_field(conf, request);
 	bool accepted = conf->request_id_accept == REQUEST_ID_ALWAYS ||
 			(conf->request_id_accept == REQUEST_ID_TRUSTED && client->trusted);
 	uint64_t bits = 0;

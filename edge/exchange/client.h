@@ -20,8 +20,9 @@ struct client_conf {
 	int from;               /* enum client_from: where trusted proxies say who it is */
 	struct prefix *trusted; /* of proxies in front of us */
 	size_t n_trusted;
-	bool request_id;       /* each request has one */
-	int request_id_accept; /* enum request_id_accept: whose is kept */
+	bool request_id;               /* each request has one */
+	int request_id_accept;         /* enum request_id_accept: whose is kept */
+	const char *request_id_header; /* the field it stands in */
 };
 
 struct client {

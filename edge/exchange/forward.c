@@ -25,6 +25,7 @@ struct draft {
 	struct http_head *head;
 	struct span peer;                     /* the address of who speaks to us, as text */
 	struct span forwarded_for, forwarded; /* what trusted ones have said, as one list */
+	struct span id_name;                  /* of the field of our number; empty: none */
 	bool has_proto, has_host, has_port;   /* a trusted one has said so */
 	bool failed;                          /* the arena is full */
 };
@@ -70,15 +71,19 @@ static void list_add(struct draft *draft, struct span *list, struct span value)
 /* ---- what comes from the client ----------------------------------------------------------------
  */
 
-/* Whether somebody behind us may read `name` as this one: CGI and its kin take '_' for '-'. `known`
- * is in lower case. */
+/* CGI and its kin take '_' for '-'. */
+static uint8_t folded(uint8_t byte)
+{
+	return byte == '_' ? '-' : (uint8_t)tolower(byte);
+}
+
+/* Whether somebody behind us may read `name` as this one. */
 static bool reads_as(struct span name, struct span known)
 {
 	if (name.len != known.len)
 		return false;
 	for (size_t i = 0; i < name.len; i++) {
-		uint8_t byte = name.at[i] == '_' ? '-' : (uint8_t)tolower(name.at[i]);
-		if (byte != known.at[i])
+		if (folded(name.at[i]) != folded(known.at[i]))
 			return false;
 	}
 	return true;
@@ -113,7 +118,6 @@ static bool is_claim(const struct draft *draft, struct span name)
 	if (reads_as(span_first(name, forwarded.len), forwarded))
 		return !draft->client->trusted || span_find(name, '_') < name.len;
 	return reads_as(name, SPAN_LIT("x-real-ip")) ||
-	       (draft->conf->client.request_id && reads_as(name, SPAN_LIT("x-request-id"))) ||
 	       (draft->conf->client_certificate && is_about_certificate(name));
 }
 
@@ -130,6 +134,8 @@ static bool passes(struct draft *draft, const struct http_field *field)
 	const struct forward_conf *conf = draft->conf;
 	bool trusted = draft->client->trusted;
 
+	if (reads_as(field->name, draft->id_name))
+		return false;
 	switch ((unsigned)field->id) {
 	case HTTP_NAME_X_FORWARDED_FOR:
 		if (conf->x_forwarded_for == FORWARD_FOR_APPEND && trusted)
@@ -147,8 +153,6 @@ static bool passes(struct draft *draft, const struct http_field *field)
 		return kept(draft, &draft->has_port);
 	case HTTP_NAME_X_REAL_IP:
 		return !conf->x_real_ip && trusted;
-	case HTTP_NAME_X_REQUEST_ID:
-		return !conf->client.request_id;
 	case HTTP_NAME_OTHER:
 		return !is_claim(draft, field->name);
 	default:
@@ -261,7 +265,7 @@ static void add_client(struct draft *draft)
 	if (conf->client_certificate)
 		add_certificate(draft);
 	if (draft->client->id.len)
-		add(draft, HTTP_NAME_X_REQUEST_ID, draft->client->id);
+		add_other(draft, draft->id_name, draft->client->id);
 }
 
 /* Via is a list in the order of the hops: ours goes behind what is there (RFC 9110 7.6.3). The
@@ -329,8 +333,9 @@ int forward_request(const struct forward_conf *conf, const struct http_head *req
 			       .conn = conn,
 			       .arena = arena,
 			       .head = ret_head };
+	if (conf->client.request_id)
+		draft.id_name = span_str(conf->client.request_id_header);
 	int r = fields_copy(&draft);
-
 	if (r < 0)
 		return err_pass(r);
 	if (conf->x_forwarded_for != FORWARD_FOR_OFF || conf->forwarded)

@@ -53,7 +53,8 @@ def behind(name: str, port: int, tls: str = "") -> list[str]:
 class ProxyEdge(OneEdge):
     def __init__(self, folder):
         self.pki = Pki(folder / "pki")
-        super().__init__(folder, timeouts={"client_header": "1s"})
+        super().__init__(folder, timeouts={"client_header": "1s"},
+                         forwarded={"request_id": True, "request_id_header": "X-Correlation-ID"})
         config = self.program.config
         host = self.at.rsplit(":", 1)[0]
         trusted = {"trusted": ["127.0.0.0/8"]}
@@ -64,7 +65,7 @@ class ProxyEdge(OneEdge):
              "tls": {"certificates": [self.pki.issue("www", WWW)]}},
             {"name": "others", "address": f"{host}:{free_port()}", "proxy_protocol": {"trusted": ["10.0.0.0/8"]}}]
         self.others = config["listeners"][-1]["address"]
-        config["access_log"]["template"] = "$target $client_address $peer_address $server_address $reason"
+        config["access_log"]["template"] = "$target $client_address $peer_address $server_address $request_id"
         self.port = {name: free_port() for name in ("v1", "v2", "v2-crc", "https", "origin", "origin-tls")}
         bundle = self.pki.bundle("origin", "origin.test")["certificate"]
         self.haproxy = Haproxy(folder, self.port["origin"], [
@@ -121,7 +122,9 @@ def test_the_header_comes_before_tls(edge, http):
 
 def test_curl_names_itself(edge):
     edge.curl(f"http://{edge.plain}/curl", "--haproxy-protocol")
-    assert edge.log_line("/curl").split()[1] == CLIENT
+    _, client, _, _, number = edge.log_line("/curl").split()
+    assert client == CLIENT
+    assert len(number) == 32 and edge.origin.requests("/curl")[-1].all("X-Correlation-ID") == [number]
 
 
 @pytest.mark.parametrize("pool", ["origin-v1", "origin-v2", "origin-tls-v1", "origin-tls-v2"])

@@ -65,6 +65,16 @@ static void each_mistake_is_told_at_its_line(void **state)
 		  2,
 		  "at least one certificate" },
 		{ { .pools = "[{name: app, origins: []}]" }, 3, "at least one origin" },
+		{ { .rest = "{request_id_header: 'a b'}" }, 5, "is no name of a field" },
+		{ { .rest = "{request_id_header: cookie}" }, 5, "another meaning" },
+		{ { .pools = "[{name: app, proxy_protocol: v2, protocol: http2, origins: "
+			     "[{address: 'a:1'}]}]" },
+		  3,
+		  "protocol: http1" },
+		{ { .services = "[{name: web, hosts: [a.example], error_pages: [{status: [502]}], "
+				"routes: [{path: {prefix: /}, proxy: {pool: app}}]}]" },
+		  4,
+		  "either \"file\" or \"body\"" },
 		{ { .pools = "[{name: app, origins: [{address: 'a:1'}]}, {name: app, origins: "
 			     "[{address: 'a:1'}]}]" },
 		  3,

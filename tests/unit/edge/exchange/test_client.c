@@ -131,7 +131,8 @@ static void number_is_made_or_kept(void **state)
 	struct client_conf conf = { .trusted = &trusted,
 				    .n_trusted = 1,
 				    .request_id = true,
-				    .request_id_accept = REQUEST_ID_TRUSTED };
+				    .request_id_accept = REQUEST_ID_TRUSTED,
+				    .request_id_header = "X-Request-ID" };
 
 	(void)state;
 	assert_true(prefix_parse(SPAN_LIT("10.0.0.0/8"), &trusted));
@@ -143,6 +144,9 @@ static void number_is_made_or_kept(void **state)
 	assert_true(span_eq(id_of(&conf, "192.0.2.1:1", "a-b_c.9"), SPAN_LIT("a-b_c.9")));
 	conf.request_id_accept = REQUEST_ID_NEVER;
 	assert_int_equal(id_of(&conf, "10.0.0.1:1", "theirs").len, 32);
+	conf.request_id_accept = REQUEST_ID_ALWAYS;
+	conf.request_id_header = "x-correlation-id"; /* what else is said is nothing to us */
+	assert_int_equal(id_of(&conf, "192.0.2.1:1", "theirs").len, 32);
 	conf.request_id = false;
 	assert_int_equal(id_of(&conf, "10.0.0.1:1", "theirs").len, 0);
 }

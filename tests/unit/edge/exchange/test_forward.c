@@ -147,7 +147,8 @@ static void trusted_proxy_is_believed(void **state)
 					   .x_forwarded_port = true,
 					   .x_real_ip = true,
 					   .forwarded = true,
-					   .client = { .request_id = true },
+					   .client = { .request_id = true,
+						       .request_id_header = "X-Trace" },
 					   .via = "" };
 	struct stage stage;
 	struct addr real;
@@ -159,11 +160,15 @@ static void trusted_proxy_is_believed(void **state)
 	assert_int_equal(
 		http_head_add(&stage.request, HTTP_NAME_X_FORWARDED_PROTO, SPAN_LIT("http")), 0);
 	assert_int_equal(http_head_add(&stage.request, HTTP_NAME_FORWARDED, SPAN_LIT("for=_x")), 0);
+	assert_int_equal(http_head_add_other(&stage.request, SPAN_LIT("x_trace"), SPAN_LIT("1")),
+			 0);
 	forward(&stage, &conf);
 	expect(&stage, HTTP_NAME_X_FORWARDED_PROTO, "http");
 	expect(&stage, HTTP_NAME_X_FORWARDED_HOST, "www.example");
 	expect(&stage, HTTP_NAME_X_REAL_IP, "2001:db8::7");
-	expect(&stage, HTTP_NAME_X_REQUEST_ID, "abc");
+	assert_true(span_eq(stage.out.fields[stage.out.n_fields - 1].name, SPAN_LIT("X-Trace")));
+	assert_true(span_eq(stage.out.fields[stage.out.n_fields - 1].value, SPAN_LIT("abc")));
+	assert_int_equal(stage.out.n_fields, 7); /* x_trace has gone, X-Forwarded-For came */
 	expect(&stage, HTTP_NAME_FORWARDED,
 	       "for=_x, for=203.0.113.7;by=unix;proto=https;host=\"www.example\"");
 	stage_close(&stage);
