@@ -25,21 +25,34 @@ static int refuse(char *reterr, const char *file, int r)
 
 static int file_read(const char *file, struct buf *text, char *reterr)
 {
-	CLEANUP(fd_drop) int fd = open(file, O_RDONLY | O_CLOEXEC);
+	CLEANUP(fd_drop) int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	enum { STEP_BYTES = 4096 };
 	ssize_t n = 1;
 
 	if (fd < 0)
 		return refuse(reterr, file, -errno);
 	while (n > 0) {
-		uint8_t *room = buf_room(text, 4096);
-		if (!room)
-			return refuse(reterr, file, -EFBIG);
-		n = read(fd, room, 4096);
+		uint8_t *room = buf_room(text, STEP_BYTES);
+		if (!room || text->len > ERROR_PAGE_MAX_BYTES)
+			return refuse(reterr, file, room ? -EFBIG : -ENOMEM);
+		n = read(fd, room, STEP_BYTES);
 		if (n < 0)
 			return refuse(reterr, file, -errno);
 		buf_grew(text, (size_t)n);
 	}
 	return 0;
+}
+
+/* Whether an exchange has room for it. */
+static int size_check(const struct var_template *body, size_t n_bytes, char *reterr)
+{
+	struct span text;
+
+	if (n_bytes <= ERROR_PAGE_MAX_VARIABLE_BYTES || var_constant(body, &text))
+		return 0;
+	snprintf(reterr, ERROR_PAGE_TEXT, "a page with variables has at most %d bytes, not %zu",
+		 ERROR_PAGE_MAX_VARIABLE_BYTES, n_bytes);
+	return err_new(-EFBIG);
 }
 
 static int template_make(const struct error_page_conf *conf, struct var_template **ret_template,
@@ -48,13 +61,15 @@ static int template_make(const struct error_page_conf *conf, struct var_template
 	struct buf text;
 	int r = 0;
 
-	buf_init(&text, ERROR_PAGE_MAX_BYTES);
+	buf_init(&text, 2 * (size_t)ERROR_PAGE_MAX_BYTES); /* more, to see that it is */
 	if (conf->file)
 		r = file_read(conf->file, &text, reterr);
 	else if (conf->body)
 		buf_add_str(&text, conf->body);
 	if (r == 0)
 		r = var_compile(edge_vars, buf_span(&text), ret_template, reterr);
+	if (r == 0)
+		r = size_check(*ret_template, text.len, reterr);
 	buf_fini(&text);
 	return err_pass(r);
 }
@@ -74,12 +89,12 @@ static int pages_add(struct error_pages *pages, const struct error_page_conf *co
 	for (size_t i = 0; i < conf->n_status; i++) {
 		struct error_page *page = &pages->pages[pages->n];
 		int r = template_make(conf, &page->body, reterr);
+		pages->n++; /* what was made is freed with the others */
 		if (r < 0)
 			return err_pass(r);
 		page->status = (uint16_t)conf->status[i];
 		page->intercept = conf->intercept;
 		page->content_type = conf->content_type;
-		pages->n++;
 	}
 	return 0;
 }

@@ -26,7 +26,12 @@ struct error_pages; /* of the edge, or of a service */
 
 /* Reads the files; the configuration is borrowed. `reterr` (ERROR_PAGE_TEXT) says what is wrong
  * with which item (*ret_item). Errors: -EINVAL, -ENOENT, -EFBIG, -ENOMEM, those of open(). */
-enum { ERROR_PAGE_TEXT = 256, ERROR_PAGE_MAX_BYTES = 256 * 1024 };
+enum {
+	ERROR_PAGE_TEXT = 256,
+	ERROR_PAGE_MAX_BYTES = 64 * 1024, /* that a template may have */
+	/* With variables: it is put together in an exchange's arena. */
+	ERROR_PAGE_MAX_VARIABLE_BYTES = 24 * 1024,
+};
 int error_pages_new(const struct error_page_conf *confs, size_t n_confs,
 		    struct error_pages **ret_pages, size_t *ret_item, char *reterr);
 void error_pages_free(struct error_pages *pages); /* NULL is fine */

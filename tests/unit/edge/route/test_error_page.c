@@ -58,11 +58,40 @@ static void what_is_wrong_is_said(void **state)
 	assert_non_null(strstr(why, "nosuch"));
 }
 
+static void pages_have_a_largest_size(void **state)
+{
+	static char text[ERROR_PAGE_MAX_BYTES + 2];
+	uint32_t status[] = { 404 };
+	char path[64], why[ERROR_PAGE_TEXT];
+	const struct error_page_conf file = { .status = status, .n_status = 1, .file = path };
+	const struct error_page_conf body = { .status = status, .n_status = 1, .body = text };
+	struct error_pages *pages;
+	size_t item;
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	edge_test_file(path, text);
+	assert_int_equal(error_pages_new(&file, 1, &pages, &item, why), -EFBIG);
+	unlink(path);
+	text[ERROR_PAGE_MAX_BYTES] = '\0';
+	edge_test_file(path, text);
+	assert_int_equal(error_pages_new(&file, 1, &pages, &item, why), 0);
+	error_pages_free(pages);
+	unlink(path);
+	memcpy(text, "$path ", 6);
+	assert_int_equal(error_pages_new(&body, 1, &pages, &item, why), -EFBIG);
+	assert_non_null(strstr(why, "with variables"));
+	text[ERROR_PAGE_MAX_VARIABLE_BYTES] = '\0';
+	assert_int_equal(error_pages_new(&body, 1, &pages, &item, why), 0);
+	error_pages_free(pages);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(page_is_found_by_its_status),
 		cmocka_unit_test(what_is_wrong_is_said),
+		cmocka_unit_test(pages_have_a_largest_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
