@@ -329,7 +329,8 @@ static inline void stage_open_world(struct stage *stage)
 	static const char *const pools[] = { "app" };
 	const struct route_pools names = { pools, 1 };
 
-	stage->routes[0] = (struct route_conf){ .path = { "/app" }, .proxy = { true, "app" } };
+	stage->routes[0] =
+		(struct route_conf){ .path = { "/app" }, .proxy = { .set = true, .pool = "app" } };
 	stage->routes[1] = (struct route_conf){ .path = { "/hello" },
 						.respond = { true, 200, "hello\n", "text/plain" } };
 	stage->hosts[0] = "www.example";
