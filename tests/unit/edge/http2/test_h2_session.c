@@ -132,7 +132,8 @@ static void preface_in_hand_is_used(void **state)
 	h2_play_look(play);
 	wire_connect(&play->wire);
 	play->looked = 0;
-	memcpy(first, H2_PREFACE.at, 24);
+	const struct span preface = H2_PREFACE;
+	memcpy(first, preface.at, preface.len);
 	h2_header_put(first + 24, &settings);
 	assert_int_equal(
 		h2_server_begin(&play->servers, play->wire.conn, span_of(first, sizeof(first))), 0);
