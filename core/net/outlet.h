@@ -16,7 +16,7 @@ struct outlet {
 	struct block *block; /* text is composed behind its end; owned reference; NULL: none */
 	struct chain chain;
 	struct slice
-		*open; /* of the chain: ends where the block does, so text lengthens it; or NULL */
+		*open; /* of the chain; ends where the block does, so text lengthens it; or NULL */
 	bool failed;
 	uint64_t n_queued;  /* bytes that were put in */
 	uint64_t n_written; /* bytes that the conn has taken */
@@ -31,7 +31,7 @@ static inline void outlet_text(struct outlet *outlet, struct span text)
 {
 	struct block *block = outlet->block;
 
-	if (!outlet->open || BLOCK_BYTES - block->len < text.len) {
+	if (!outlet->open || block->len + text.len > BLOCK_BYTES) {
 		outlet_text_slow(outlet, text);
 	} else if (text.len) {
 		memcpy(block->bytes + block->len, text.at, text.len);

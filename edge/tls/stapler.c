@@ -244,8 +244,8 @@ static int entry_new(struct stapler *stapler, X509 *leaf, X509 *issuer,
 
 static int use_add(struct entry *entry, struct tls_context *tls, size_t index)
 {
+	MUST(entry);
 	struct use *uses = realloc(entry->uses, (entry->n_uses + 1) * sizeof(*uses));
-
 	if (!uses)
 		return err_new(-ENOMEM);
 	entry->uses = uses;
