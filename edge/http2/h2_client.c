@@ -16,10 +16,13 @@ enum { MAX_SPARE = 256 };
 struct h2_client_stream {
 	struct h2_stream stream; /* first: the session knows this part alone */
 	SLIST_ENTRY(h2_client_stream) spare;
+	TAILQ_ENTRY(h2_client_stream) early; /* of the client, while `waits` */
 	struct requester requester;
 	struct requester_setup setup;
 	enum http_method method;
-	bool tunnel;   /* an extended CONNECT was asked for */
+	const struct http_head *request; /* borrowed while `waits` */
+	bool tunnel;                     /* an extended CONNECT was asked for */
+	bool waits;    /* a tunnel, for the origin's SETTINGS: it has no number yet */
 	bool asked;    /* the request has left us whole */
 	bool answered; /* the response's head was told */
 	bool live;     /* the fetch may be called */
@@ -29,6 +32,7 @@ struct h2_client {
 	uint32_t kind;
 	struct h2_clients *clients; /* borrowed */
 	struct h2_session *session; /* owned until on_closed */
+	TAILQ_HEAD(, h2_client_stream) early;
 	void (*on_closed)(struct h2_client *client, void *arg);
 	void *arg;
 };
@@ -173,13 +177,10 @@ static void on_wake(struct h2_stream *stream)
 	fail(s, s->answered ? REASON_ORIGIN_READ_TIMEOUT : REASON_ORIGIN_FIRST_BYTE, false);
 }
 
-static void release(struct h2_stream *stream)
+static void spare_put(struct h2_clients *clients, struct h2_client_stream *s)
 {
-	struct h2_client_stream *s = own(stream);
-	struct h2_clients *clients = client_of(stream->session)->clients;
-
-	MUST(!s->live);
-	stream->kind = 0;
+	MUST(!s->live && !s->waits);
+	s->stream.kind = 0;
 	if (clients->n_spare == MAX_SPARE) {
 		free(s);
 		return;
@@ -188,16 +189,89 @@ static void release(struct h2_stream *stream)
 	clients->n_spare++;
 }
 
+static void release(struct h2_stream *stream)
+{
+	spare_put(client_of(stream->session)->clients, own(stream));
+}
+
+/* The request takes its number and goes out. Errors: -ENOTSUP (no tunnels there), -ENOBUFS,
+ * -ENOMEM. */
+static int request_put(struct h2_client_stream *s, const struct http_head *head, bool end)
+{
+	struct h2_client *client = client_of(s->stream.session);
+	struct buf *block = &client->clients->shared.scratch;
+
+	if (s->tunnel && !h2_session_knows_connect(client->session))
+		return err_new(-ENOTSUP);
+	buf_empty(block);
+	h2_encode_request(block, head);
+	if (block->failed)
+		return err_new(-ENOBUFS);
+	int r = h2_session_open(client->session, &s->stream);
+	if (r < 0)
+		return err_pass(r);
+	s->stream.head_sent = true;
+	r = h2_stream_send_block(&s->stream, buf_span(block), end);
+	if (r < 0)
+		s->stream.in_ended = s->stream.out_ended = true; /* it was never heard of */
+	return err_pass(r);
+}
+
+/* Nothing more is due. Without a number it is no stream of the session and goes at once. */
+static void drop(struct h2_client_stream *s)
+{
+	s->live = false;
+	if (s->stream.id)
+		h2_stream_close(&s->stream, H2_CANCEL);
+	else
+		spare_put(client_of(s->stream.session)->clients, s);
+}
+
+static void early_remove(struct h2_client *client, struct h2_client_stream *s)
+{
+	TAILQ_REMOVE(&client->early, s, early);
+	s->waits = false;
+}
+
+static void early_fail(struct h2_client_stream *s, enum close_reason reason, bool untouched)
+{
+	const struct requester_setup setup = s->setup;
+
+	drop(s);
+	setup.events->on_failed(setup.fetch, reason, untouched);
+}
+
+static void early_go(struct h2_client *client, struct h2_client_stream *s)
+{
+	early_remove(client, s);
+	if (!h2_session_has_room(client->session)) {
+		early_fail(s, REASON_ORIGIN_CLOSED, true);
+		return;
+	}
+	int r = request_put(s, s->request, false);
+	if (r < 0)
+		early_fail(s, r == -ENOTSUP ? REASON_UPGRADE_REFUSED : REASON_MEMORY, false);
+}
+
 static void on_change(struct h2_session *session)
 {
-	(void)session; /* who wants to open a stream asks whether there is room */
+	struct h2_client *client = client_of(session);
+	struct h2_client_stream *s;
+
+	while ((s = TAILQ_FIRST(&client->early)))
+		early_go(client, s);
 }
 
 static void on_closed(struct h2_session *session)
 {
 	struct h2_client *client = client_of(session);
+	struct h2_client_stream *s;
 
 	client->on_closed(client, client->arg);
+	while ((s = TAILQ_FIRST(&client->early))) {
+		early_remove(client, s);
+		early_fail(s, REASON_ORIGIN_CLOSED, true);
+	}
 	OBJ_FREE(client);
 }
 
@@ -234,19 +308,18 @@ static struct h2_client_stream *of(struct requester *requester)
 static int send_head(struct requester *requester, const struct http_head *head, bool end)
 {
 	struct h2_client_stream *s = of(requester);
-	struct buf *block = &client_of(s->stream.session)->clients->shared.scratch;
+	struct h2_client *client = client_of(s->stream.session);
 
-	MUST(!s->stream.head_sent);
-	s->stream.head_sent = true;
+	MUST(!s->stream.head_sent && !s->waits);
 	s->method = head->method;
 	s->tunnel = head->upgrade.len != 0;
-	if (s->tunnel && !h2_session_knows_connect(s->stream.session))
-		return err_new(-ENOTSUP);
-	buf_empty(block);
-	h2_encode_request(block, head);
-	if (block->failed)
-		return err_new(-ENOBUFS);
-	return err_pass(h2_stream_send_block(&s->stream, buf_span(block), end && !s->tunnel));
+	if (!s->tunnel || h2_session_is_greeted(client->session))
+		return err_pass(request_put(s, head, end && !s->tunnel));
+	/* Its SETTINGS say whether it takes tunnels; until then nothing may ask (RFC 8441 3). */
+	s->request = head;
+	s->waits = true;
+	TAILQ_INSERT_TAIL(&client->early, s, early);
+	return 0;
 }
 
 static int send_body(struct requester *requester, struct chain *body, bool end)
@@ -271,8 +344,9 @@ static void cancel(struct requester *requester)
 {
 	struct h2_client_stream *s = of(requester);
 
-	s->live = false;
-	h2_stream_close(&s->stream, H2_CANCEL);
+	if (s->waits)
+		early_remove(client_of(s->stream.session), s);
+	drop(s);
 }
 
 static const struct requester_ops requester_ops = {
@@ -317,6 +391,7 @@ int h2_client_new(struct h2_clients *clients, struct conn *conn,
 		return err_new(-ENOMEM);
 	}
 	client->clients = clients;
+	TAILQ_INIT(&client->early);
 	client->on_closed = on_client_closed;
 	client->arg = arg;
 	int r = h2_session_new(&client_role, &clients->shared, client, conn, &client->session);
@@ -356,8 +431,6 @@ int h2_client_begin(struct h2_client *client, const struct requester_setup *setu
 	*s = (struct h2_client_stream){ .requester = { &requester_ops }, .setup = *setup };
 	h2_stream_init(&s->stream, client->session);
 	int r = http_head_init(&s->stream.head, setup->arena);
-	if (r == 0)
-		r = h2_session_open(client->session, &s->stream);
 	if (r < 0) {
 		free(s);
 		return err_pass(r);

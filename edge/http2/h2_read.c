@@ -207,6 +207,7 @@ static void on_settings(struct h2_session *session, struct span payload)
 			return;
 		}
 	}
+	session->greeted = true;
 	h2_put_settings_ack(&session->out);
 	h2_session_run_later(session);
 	session->role->on_change(session);

@@ -668,6 +668,11 @@ bool h2_session_has_room(const struct h2_session *session)
 		       MIN(session->peer_max_streams, (uint32_t)H2_MAX_STREAMS);
 }
 
+bool h2_session_is_greeted(const struct h2_session *session)
+{
+	return session->greeted;
+}
+
 bool h2_session_knows_connect(const struct h2_session *session)
 {
 	return session->peer_knows_connect;

@@ -68,7 +68,7 @@ struct h2_role {
 	void (*on_wake)(struct h2_stream *stream);
 	/* The stream was closed and is off its session: memory back. */
 	void (*release)(struct h2_stream *stream);
-	/* The other side said how much it takes, or that it goes; or a stream was given back. */
+	/* The other side said how much it takes, or that it goes. */
 	void (*on_change)(struct h2_session *session);
 	/* The session has ended and is freed when this returns; all streams are released. */
 	void (*on_closed)(struct h2_session *session);
@@ -142,6 +142,7 @@ bool h2_session_is_draining(const struct h2_session *session); /* by either side
 
 /* May a stream be opened now? */
 bool h2_session_has_room(const struct h2_session *session);
+bool h2_session_is_greeted(const struct h2_session *session);    /* the first SETTINGS have come */
 bool h2_session_knows_connect(const struct h2_session *session); /* RFC 8441 */
 /* Gives the stream its number. The session has room. Errors: -ENOMEM. */
 int h2_session_open(struct h2_session *session, struct h2_stream *stream);

@@ -78,6 +78,7 @@ struct h2_session {
 	uint32_t n_ready;
 	/* What the other side says of itself. */
 	uint32_t peer_window, peer_max_frame, peer_max_streams;
+	bool greeted; /* its first SETTINGS have come */
 	bool peer_knows_connect;
 	/* Streams. */
 	struct h2_slot *slots; /* dense; owned */

@@ -173,6 +173,12 @@ def test_an_origin_that_dies_is_502_and_serves_again_when_it_is_back(tmp_path):
         chain.back.start()
         for way in ("h2c", "h2"):
             until(lambda: chain.get(way, "/").status == 200, f"{way} serves again")
+        chain.back.stop()
+        chain.back.start()
+        for way in ("h2c", "h2"):  # the first on a connection: before the origin has said that it takes tunnels
+            heads = []
+            until(lambda: heads.extend(talk(chain, way, 1)) or b" 101 " in heads[-1], f"{way} has tunnels again")
+            assert not any(b" 501 " in head for head in heads), heads
         assert chain.back.stop() == 0, chain.back.log()[-3000:]
         assert chain.program.stop() == 0, chain.program.log()[-3000:]
     finally:

@@ -12,6 +12,7 @@ struct asking {
 	struct h2_client *client;
 	struct requester *requester; /* NULL: it has ended */
 	struct arena arena;
+	struct http_head head, tunnel; /* of the last requests */
 	char body[128], trailers[64];
 	size_t n_body;
 	unsigned status, n_interim, n_closed;
@@ -139,7 +140,7 @@ static void turn(struct asking *asking)
 		wire_turn(&asking->play->wire);
 }
 
-static void ask(struct asking *asking, const char *path, const char *body)
+static void begin(struct asking *asking, struct http_head *head, const char *path)
 {
 	const struct requester_setup setup = {
 		.loop = asking->play->wire.loop,
@@ -151,23 +152,39 @@ static void ask(struct asking *asking, const char *path, const char *body)
 		.events = &events,
 		.fetch = asking,
 	};
-	struct http_head head;
 
 	assert_true(h2_client_has_room(asking->client));
 	assert_int_equal(h2_client_begin(asking->client, &setup, &asking->requester), 0);
-	assert_int_equal(http_head_init(&head, &asking->arena), 0);
-	head.method = body ? HTTP_METHOD_POST : HTTP_METHOD_GET;
-	head.scheme = SPAN_LIT("http");
-	head.authority = SPAN_LIT("a.test");
-	head.target = span_str(path);
-	head.body = body ? HTTP_BODY_STREAM : HTTP_BODY_NONE;
+	assert_int_equal(http_head_init(head, &asking->arena), 0);
+	head->method = HTTP_METHOD_GET;
+	head->scheme = SPAN_LIT("http");
+	head->authority = SPAN_LIT("a.test");
+	head->target = span_str(path);
+	head->body = HTTP_BODY_NONE;
+}
+
+static void ask(struct asking *asking, const char *path, const char *body)
+{
+	begin(asking, &asking->head, path);
 	const struct requester_ops *ops = asking->requester->ops;
-	assert_int_equal(ops->send_head(asking->requester, &head, !body), 0);
+	if (body) {
+		asking->head.method = HTTP_METHOD_POST;
+		asking->head.body = HTTP_BODY_STREAM;
+	}
+	assert_int_equal(ops->send_head(asking->requester, &asking->head, !body), 0);
 	if (!body)
 		return;
 	struct chain chain = { 0 };
 	chain_push(&chain, (struct slice){ (const uint8_t *)body, (uint32_t)strlen(body), NULL });
 	assert_int_equal(ops->send_body(asking->requester, &chain, true), 0);
+}
+
+static void ask_for_tunnel(struct asking *asking)
+{
+	begin(asking, &asking->tunnel, "/tunnel");
+	asking->tunnel.upgrade = SPAN_LIT("websocket");
+	assert_int_equal(asking->requester->ops->send_head(asking->requester, &asking->head, true),
+			 0);
 }
 
 static void answer_comes_and_the_connection_serves_on(void **state)
@@ -296,6 +313,49 @@ static void drained_client_ends_with_its_last_request(void **state)
 	asking_free(asking);
 }
 
+static void tunnel_waits_for_the_first_settings(void **state)
+{
+	struct asking *asking = asking_new(&h2_limits_usual);
+
+	(void)state;
+	ask_for_tunnel(asking);
+	struct requester *tunnel = asking->requester;
+	ask(asking, "/hello", NULL); /* nobody waits for it */
+	turn(asking);
+	assert_string_equal(asking->play->visits[0].path, "/hello");
+	assert_string_equal(asking->play->visits[1].path, "/tunnel");
+	tunnel->ops->cancel(tunnel);
+	turn(asking);
+	assert_int_equal(asking->play->visits[1].reason, REASON_CLIENT_GONE);
+	asking_free(asking);
+}
+
+static void tunnel_that_waits_can_leave(void **state)
+{
+	struct asking *asking = asking_new(&h2_limits_usual);
+
+	(void)state;
+	ask_for_tunnel(asking);
+	asking->requester->ops->cancel(asking->requester);
+	turn(asking);
+	assert_int_equal(asking->play->n_visits, 0);
+	assert_int_equal(asking->reason, REASON_N);
+	asking_free(asking);
+}
+
+static void tunnel_that_waited_in_vain_is_untouched(void **state)
+{
+	struct asking *asking = asking_new(&h2_limits_usual);
+
+	(void)state;
+	ask_for_tunnel(asking);
+	h2_client_close(asking->client);
+	assert_int_equal(asking->n_closed, 1);
+	assert_int_equal(asking->reason, REASON_ORIGIN_CLOSED);
+	assert_true(asking->untouched);
+	asking_free(asking);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +367,9 @@ int main(void)
 		cmocka_unit_test(broken_answer_is_a_failure_and_never_an_end),
 		cmocka_unit_test(goaway_closes_it_to_new_requests),
 		cmocka_unit_test(drained_client_ends_with_its_last_request),
+		cmocka_unit_test(tunnel_waits_for_the_first_settings),
+		cmocka_unit_test(tunnel_that_waits_can_leave),
+		cmocka_unit_test(tunnel_that_waited_in_vain_is_untouched),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
