@@ -183,8 +183,8 @@ static void ask_for_tunnel(struct asking *asking)
 {
 	begin(asking, &asking->tunnel, "/tunnel");
 	asking->tunnel.upgrade = SPAN_LIT("websocket");
-	assert_int_equal(asking->requester->ops->send_head(asking->requester, &asking->head, true),
-			 0);
+	assert_int_equal(
+		asking->requester->ops->send_head(asking->requester, &asking->tunnel, true), 0);
 }
 
 static void answer_comes_and_the_connection_serves_on(void **state)
