@@ -16,8 +16,8 @@ enum {
 	/* Slices that bodies never take: for heads and control frames. */
 	SPARE_SLICES = 6,
 	MAX_STREAM_BYTES = 64 * 1024,
-	/* A DATA frame of at least so much is no crumb. */
-	CRUMB_BYTES = 1024,
+	/* Of a body that leaves: so much pays for one control frame. */
+	EARNING_BYTES = 512,
 };
 
 struct h2_held_block {
@@ -213,9 +213,10 @@ static void frame_send(struct h2_stream *stream)
 	} else if (n || last) {
 		copy_put(stream, n, last);
 	}
-	/* For a frame it may open two windows; but not to be served in crumbs (CVE-2019-9511). */
-	if (n >= CRUMB_BYTES || (n && chain_empty(&stream->out)))
-		h2_budget_earn(&session->controls, &session->shared->limits.controls, 2);
+	/* Who reads in small pieces may open both windows after each; but not to be served in
+	 * crumbs (CVE-2019-9511). */
+	h2_budget_earn(&session->controls, &session->shared->limits.controls,
+		       (unsigned)n / EARNING_BYTES + (n && chain_empty(&stream->out) ? 2 : 0));
 	if (n) {
 		stream->stall_at = MONO_NEVER;
 		session->window_at = MONO_NEVER;

@@ -62,7 +62,7 @@ class H2:
             self.sock = tls.wrap_socket(self.sock, server_hostname=WWW)
             assert self.sock.selected_alpn_protocol() == "h2"
         self.encoder, self.decoder = hpack.Encoder(), hpack.Decoder()
-        self.opens_windows = window is None
+        self.opens_windows, self.piece = window is None, 65536
         self.left, self.next_id = b"", 1
         self.streams: dict[int, Stream] = {}
         self.goaway: list[tuple[int, int]] = []  # (last stream, error)
@@ -107,6 +107,11 @@ class H2:
         pieces = [data[at:at + 16384] for at in range(0, len(data), 16384)] or [b""]
         self.say(*(DataFrame(stream, piece, flags=["END_STREAM"] * (end and piece is pieces[-1])) for piece in pieces))
 
+    def credit(self, stream: int, n: int) -> list[Frame]:
+        """Opens both windows, for each piece that was read."""
+        sizes = [min(self.piece, n - at) for at in range(0, n, self.piece)]
+        return [WindowUpdateFrame(number, size) for size in sizes for number in (0, stream)]
+
     # -- hearing ---------------------------------------------------------------------------------
 
     def _take(self, frame: Frame) -> None:
@@ -118,8 +123,7 @@ class H2:
             stream.body += frame.data
             if self.opens_windows and frame.data:
                 try:
-                    self.say(WindowUpdateFrame(0, len(frame.data)),
-                             WindowUpdateFrame(frame.stream_id, len(frame.data)))
+                    self.say(*self.credit(frame.stream_id, len(frame.data)))
                 except (BrokenPipeError, ConnectionResetError):
                     self.was_reset = True  # what it said before still counts
         elif isinstance(frame, RstStreamFrame):

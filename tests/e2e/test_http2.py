@@ -710,6 +710,12 @@ def test_frames_may_come_in_any_pieces(edge):
     assert edge.origin.requests("/form")[-1].body == b"hello"
 
 
+def test_who_reads_in_small_pieces_is_no_flood(edge):
+    with edge.h2() as client:
+        client.piece = 2048
+        assert len(client.get("/large").body) == LARGE
+
+
 def test_unasked_numbers_do_not_stop_it(edge):
     """Greatest and least of what a client may set."""
     with edge.h2() as client:
