@@ -13,6 +13,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sys/socket.h>
 
@@ -299,6 +300,15 @@ static int outcome_of(struct tls_pipe *pipe, int result)
 	}
 }
 
+/* The client's last flight is acknowledged now, and not with the first response. A client without
+ * TCP_NODELAY would keep its request back until then (40 ms and more). */
+static void acknowledge(const struct tls_pipe *pipe)
+{
+	int on = 1;
+
+	setsockopt(pipe->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on)); /* else: it waits */
+}
+
 int tls_pipe_handshake(struct tls_pipe *pipe)
 {
 	if (pipe->ended == CONN_BROKEN)
@@ -311,6 +321,8 @@ int tls_pipe_handshake(struct tls_pipe *pipe)
 		       SSL_version(pipe->ssl) == TLS1_3_VERSION;
 	if ((tickets ? scratch_hold(pipe) : scratch_send(pipe)) == CONN_BROKEN)
 		return CONN_BROKEN;
+	if (tickets && !SSL_has_pending(pipe->ssl))
+		acknowledge(pipe);
 	return r == CONN_EOF ? broken(pipe, "closed during the handshake") : r;
 }
 

@@ -5,6 +5,8 @@
 #include "core/net/tls_pipe.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -121,6 +123,43 @@ static void ticket_waits_for_the_first_bytes(void **state)
 	assert_false(tls_pipe_has_left(&bench->pipe));
 	greet(bench);
 	assert_true(SSL_SESSION_is_resumable(SSL_get_session(bench->ssl)));
+}
+
+/* The same ends over TCP, where acknowledgements are. */
+static void over_tcp(struct bench *bench)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t len = sizeof(at);
+	int door = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_true(door >= 0);
+	assert_int_equal(bind(door, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(listen(door, 1), 0);
+	assert_int_equal(getsockname(door, (struct sockaddr *)&at, &len), 0);
+	int client = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(client, (struct sockaddr *)&at, len), 0);
+	int server = accept4(door, NULL, NULL, SOCK_NONBLOCK);
+	assert_true(server >= 0);
+	assert_int_equal(fcntl(client, F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(dup2(client, bench->fds[1]), bench->fds[1]);
+	assert_int_equal(dup2(server, bench->fds[0]), bench->fds[0]);
+	close(client);
+	close(server);
+	close(door);
+}
+
+/* Or a client without TCP_NODELAY keeps its request back until the kernel's timer. */
+static void held_ticket_does_not_hold_the_acknowledgement(void **state)
+{
+	struct bench *bench = *state;
+	int at_once = 0;
+	socklen_t len = sizeof(at_once);
+
+	over_tcp(bench);
+	shake_hands(bench);
+	assert_int_equal(waiting_bytes(bench->fds[1]), 0);
+	assert_int_equal(getsockopt(bench->fds[0], IPPROTO_TCP, TCP_QUICKACK, &at_once, &len), 0);
+	assert_int_equal(at_once, 1);
 }
 
 static void last_bytes_leave_with_close_notify(void **state)
@@ -352,6 +391,7 @@ int main(void)
 #define BENCH_TEST(name) cmocka_unit_test_setup_teardown(name, bench_open, bench_close)
 	const struct CMUnitTest tests[] = {
 		BENCH_TEST(ticket_waits_for_the_first_bytes),
+		BENCH_TEST(held_ticket_does_not_hold_the_acknowledgement),
 		BENCH_TEST(last_bytes_leave_with_close_notify),
 		BENCH_TEST(small_pieces_travel_in_one_record),
 		BENCH_TEST(records_are_small_at_first_and_after_a_pause),
