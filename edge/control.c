@@ -408,6 +408,10 @@ void control_free(struct control *control)
 	control_certs_stop(control);
 	cluster_stop(control->cluster);
 	for (size_t i = 0; i < control->n_workers; i++)
+		worker_stop(control->workers[i]);
+	if (control->mailbox.fd >= 0)
+		mailbox_close(&control->mailbox); /* with what the workers said last */
+	for (size_t i = 0; i < control->n_workers; i++)
 		worker_free(control->workers[i]);
 	free(control->workers);
 	access_log_writer_free(control->log); /* after the workers: all their lines are written */
@@ -418,8 +422,6 @@ void control_free(struct control *control)
 	sock_offer_close(control->offer);
 	sock_heir_give_up(control->heir, control->socks);
 	admin_close(control->admin);
-	if (control->mailbox.fd >= 0)
-		mailbox_close(&control->mailbox);
 	sock_registry_free(control->socks);
 	process_free(control->process);
 	metric_block_free(control->metrics);

@@ -41,7 +41,7 @@ struct worker {
 	uint32_t kind;
 	struct worker_setup setup;
 	pthread_t thread;
-	bool started;
+	bool started, stopped;
 	struct loop *loop;
 	struct slab *slab;
 	struct metric_block *metrics;
@@ -528,15 +528,23 @@ int worker_start(struct worker *worker)
 	return r < 0 ? err_new(r) : 0;
 }
 
-void worker_free(struct worker *worker)
+void worker_stop(struct worker *worker)
 {
-	if (!worker)
+	if (!worker || worker->stopped)
 		return;
+	worker->stopped = true;
 	if (worker->started) {
 		mailbox_post(&worker->mailbox, &worker->stop_mail);
 		pthread_join(worker->thread, NULL);
 	} else {
 		worker_close(worker);
 	}
+}
+
+void worker_free(struct worker *worker)
+{
+	if (!worker)
+		return;
+	worker_stop(worker);
 	worker_drop(worker);
 }

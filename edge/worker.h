@@ -25,7 +25,9 @@ struct worker_setup {
 int worker_new(const struct worker_setup *setup, struct worker **ret_worker);
 /* Starts the thread. */
 int worker_start(struct worker *worker);
-/* Stops the thread, ends what is open, frees. NULL is fine. */
+/* Stops the thread and ends what is open. What it has posted is still under way. NULL is fine. */
+void worker_stop(struct worker *worker);
+/* Stops it, if it has not been, and frees: no mail of it may be under way. NULL is fine. */
 void worker_free(struct worker *worker);
 
 struct worker_orders {

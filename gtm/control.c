@@ -377,10 +377,12 @@ void control_free(struct control *control)
 	cluster_stop(control->cluster);
 	sock_offer_close(control->offer);
 	for (size_t i = 0; i < control->n_workers; i++)
+		worker_stop(control->workers[i]);
+	if (control->mailbox.fd >= 0)
+		mailbox_close(&control->mailbox); /* with what the workers said last */
+	for (size_t i = 0; i < control->n_workers; i++)
 		worker_free(control->workers[i]);
 	free(control->workers);
-	if (control->mailbox.fd >= 0)
-		mailbox_close(&control->mailbox);
 	admin_close(control->admin);
 	if (control->heir)
 		sock_heir_give_up(control->heir, control->socks);

@@ -29,5 +29,7 @@ int worker_set_world(struct worker *worker, struct gtm_world *world);
 /* Answers what the kernel has queued, reads no more, ends TCP connections when they have their
  * answers; on_drained follows. */
 void worker_drain(struct worker *worker);
-/* Stops the thread and frees. NULL is fine. */
+/* Stops the thread and ends what is open. What it has posted is still under way. NULL is fine. */
+void worker_stop(struct worker *worker);
+/* Stops it, if it has not been, and frees: no mail of it may be under way. NULL is fine. */
 void worker_free(struct worker *worker);
