@@ -41,7 +41,7 @@ struct loop {
 	struct turn_clock *clock; /* &turn: reading a clock changes no loop */
 	struct turn_clock turn;
 	struct timer_tree timers;
-	struct task_list tasks;
+	struct task_list tasks, soon;
 	struct loop_task turn_end; /* tasks behind it wait for the next turn */
 	struct loop_io *current;   /* whose callbacks are under way */
 	size_t n_ios;              /* that are watched */
@@ -152,12 +152,23 @@ static bool wake_set(struct loop *loop, mono_t limit)
 
 /* ---- tasks ---- */
 
-void loop_defer(struct loop *loop, struct loop_task *task)
+static void task_add(struct loop *loop, struct loop_task *task, bool soon)
 {
 	if (task->queued)
 		return;
 	task->queued = true;
-	TAILQ_INSERT_TAIL(&loop->tasks, task, link);
+	task->soon = soon;
+	TAILQ_INSERT_TAIL(soon ? &loop->soon : &loop->tasks, task, link);
+}
+
+void loop_defer(struct loop *loop, struct loop_task *task)
+{
+	task_add(loop, task, false);
+}
+
+void loop_defer_soon(struct loop *loop, struct loop_task *task)
+{
+	task_add(loop, task, true);
 }
 
 void loop_undefer(struct loop *loop, struct loop_task *task)
@@ -165,19 +176,31 @@ void loop_undefer(struct loop *loop, struct loop_task *task)
 	if (!task->queued)
 		return;
 	task->queued = false;
-	TAILQ_REMOVE(&loop->tasks, task, link);
+	TAILQ_REMOVE(task->soon ? &loop->soon : &loop->tasks, task, link);
+}
+
+static void soon_run(struct loop *loop)
+{
+	struct loop_task *task;
+
+	while ((task = TAILQ_FIRST(&loop->soon))) {
+		loop_undefer(loop, task);
+		task->fn(task->arg); /* may free the task */
+	}
 }
 
 static void tasks_run(struct loop *loop)
 {
 	struct loop_task *task;
 
+	soon_run(loop);
 	if (TAILQ_EMPTY(&loop->tasks))
 		return;
 	loop_defer(loop, &loop->turn_end);
 	while ((task = TAILQ_FIRST(&loop->tasks)) != &loop->turn_end) {
 		loop_undefer(loop, task);
 		task->fn(task->arg); /* may free the task */
+		soon_run(loop);
 	}
 	loop_undefer(loop, &loop->turn_end);
 }
@@ -208,6 +231,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 	if (loop->current == io && (what & io->wanted & EV_WRITE))
 		io->on_writable(io->arg);
 	loop->current = NULL;
+	soon_run(loop);
 }
 
 static void io_forget(struct loop_io *io)
@@ -302,6 +326,7 @@ int loop_new(const char *name, struct loop **ret_loop)
 	loop->clock = &loop->turn;
 	RB_INIT(&loop->timers);
 	TAILQ_INIT(&loop->tasks);
+	TAILQ_INIT(&loop->soon);
 	*ret_loop = loop;
 	return 0;
 }
@@ -323,7 +348,7 @@ static int turn(struct loop *loop, mono_t limit)
 
 	MUST(!loop->turn.in_turn);
 	loop->turn = (struct turn_clock){ .in_turn = true };
-	if (!TAILQ_EMPTY(&loop->tasks) || !wake_set(loop, limit))
+	if (!TAILQ_EMPTY(&loop->tasks) || !TAILQ_EMPTY(&loop->soon) || !wake_set(loop, limit))
 		flags |= EVLOOP_NONBLOCK;
 	int r = event_base_loop(loop->base, flags);
 	timers_run(loop);

@@ -73,7 +73,10 @@ struct loop_task {
 	TAILQ_ENTRY(loop_task) link;
 	loop_fn fn;
 	void *arg;
-	bool queued;
+	bool queued, soon;
 };
 void loop_defer(struct loop *loop, struct loop_task *task); /* a queued task is not queued twice */
+/* Work for when the callback under way has returned, before the next one runs: somebody waits for
+ * it, and gains nothing from what the rest of the turn brings. */
+void loop_defer_soon(struct loop *loop, struct loop_task *task);
 void loop_undefer(struct loop *loop, struct loop_task *task);

@@ -62,7 +62,7 @@ static void own_head_take(struct exchange *x, const struct http_head *head, stru
 	x->response = head;
 	x->own_body = head && head->body == HTTP_BODY_LENGTH ? body : SPAN_NONE;
 	exchange_goto(x, EXCHANGE_DELIVER);
-	loop_defer(x->env->loop, &x->task);
+	loop_defer_soon(x->env->loop, &x->task);
 }
 
 void exchange_answer(struct exchange *x, unsigned status, struct span content_type,

@@ -165,7 +165,7 @@ static void fail_later(struct fetch *fetch, enum close_reason reason)
 	if (fetch->state != FETCH_IDLE)
 		fetch_goto(fetch, FETCH_IDLE);
 	fetch->reason = reason;
-	loop_defer(fetch->env->loop, &fetch->task);
+	loop_defer_soon(fetch->env->loop, &fetch->task);
 }
 
 static struct requester_setup requester_setup(struct fetch *fetch, struct conn *conn, bool kept)
@@ -199,7 +199,7 @@ static void request_begun(struct fetch *fetch, int r, bool kept)
 		/* An origin of HTTP/2 that has not said that it takes RFC 8441. */
 		fail_later(fetch, r == -ENOTSUP ? REASON_UPGRADE_REFUSED : REASON_MEMORY);
 	} else if (has_body(fetch)) {
-		loop_defer(fetch->env->loop, &fetch->task); /* on_ready */
+		loop_defer_soon(fetch->env->loop, &fetch->task); /* on_ready */
 	}
 }
 

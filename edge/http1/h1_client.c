@@ -79,7 +79,7 @@ static mono_t in_ms(const struct h1_client *client, int64_t ms)
 
 static void run_later(struct h1_client *client)
 {
-	loop_defer(client->setup.loop, &client->task);
+	loop_defer_soon(client->setup.loop, &client->task);
 }
 
 /* Runs a callback. False: it has cancelled us. */

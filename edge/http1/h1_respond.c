@@ -16,11 +16,6 @@ static struct h1_request *request_of(struct responder *responder)
 	return request;
 }
 
-static void run_later(struct h1_request *request)
-{
-	loop_defer(request->server->servers->maker->loop, &request->task);
-}
-
 static int send_interim(struct responder *responder, const struct http_head *head)
 {
 	struct h1_request *request = request_of(responder);
@@ -34,7 +29,7 @@ static int send_interim(struct responder *responder, const struct http_head *hea
 	else if (!h1_out_has_room(&request->out))
 		return 0; /* a client that takes nothing can do without hints */
 	h1_write_interim(&request->out, head);
-	run_later(request);
+	h1_server_run_later(request);
 	return h1_out_check(&request->out);
 }
 
@@ -71,7 +66,7 @@ static int send_head(struct responder *responder, const struct http_head *head, 
 		tunnel_begin(request, head);
 	else
 		request->keep = h1_write_response(&request->out, head, end, &answer);
-	run_later(request);
+	h1_server_run_later(request);
 	return h1_out_check(&request->out);
 }
 
@@ -82,7 +77,7 @@ static int send_body(struct responder *responder, struct chain *body, bool end)
 	MUST(request->head_sent);
 	int r = h1_out_body(&request->out, body, end);
 	request->starved = !chain_empty(body);
-	run_later(request);
+	h1_server_run_later(request);
 	return r < 0 ? err_pass(r) : 0;
 }
 
@@ -104,7 +99,7 @@ static void want_body(struct responder *responder)
 	if (request->continue_due && !request->head_sent && h1_in_left(&request->in).len == 0)
 		h1_out_text(&request->out, SPAN_LIT("HTTP/1.1 100 Continue\r\n\r\n"));
 	request->continue_due &= request->head_sent;
-	run_later(request);
+	h1_server_run_later(request);
 }
 
 static void respond_abort(struct responder *responder, enum close_reason reason)
@@ -116,7 +111,7 @@ static void respond_abort(struct responder *responder, enum close_reason reason)
 	request->wants_body = false;
 	request->server->state = H1_SERVER_CLOSING;
 	request->server->cut = true;
-	run_later(request);
+	h1_server_run_later(request);
 }
 
 static struct conn *respond_conn(struct responder *responder)

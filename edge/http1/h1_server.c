@@ -202,7 +202,7 @@ static void answer(struct h1_server *server, enum close_reason reason)
 		   status < 500 ? EDGE_METRIC_RESPONSES_4XX : EDGE_METRIC_RESPONSES_5XX, 1);
 	h1_write_refusal(&request->out, status, request->head.method == HTTP_METHOD_HEAD,
 			 h1_servers_date(server->servers));
-	loop_defer(loop_of(server), &request->task);
+	h1_server_run_later(request);
 }
 
 /* No exchange comes of this. */
@@ -372,6 +372,7 @@ static bool next_request(struct h1_server *server)
 		return false;
 	}
 	server->request->in = in;
+	server->request->behind = true;
 	state_set(server, H1_SERVER_HEAD);
 	return head_take(server);
 }
@@ -420,7 +421,7 @@ static bool body_deliver(struct h1_server *server)
 		request->body_told = end;
 		request->wants_body = !end && request->exchange;
 		if (end && request->tunnel)
-			loop_defer(loop_of(server), &request->task); /* perhaps it was the last */
+			h1_server_run_later(request); /* perhaps it was the last */
 	}
 	return true;
 }
@@ -472,7 +473,7 @@ static bool exchange_finish(struct h1_server *server)
 	return body_drop(server);
 }
 
-/* ---- the end of the turn ----------------------------------------------------------------------
+/* ---- output ------------------------------------------------------------------------------------
  */
 
 /* All of the response has left. False: the server has ended. */
@@ -549,6 +550,15 @@ static bool output_flush(struct h1_server *server)
 	/* It has room and was given nothing: there was no block. */
 	server->scarce |= request->exchange && request->starved && h1_out_empty(&request->out);
 	return after_flush(server);
+}
+
+/* The client waits, so it is soon; but who asks for much in a row shares with the others. */
+void h1_server_run_later(struct h1_request *request)
+{
+	if (request->behind)
+		loop_defer(loop_of(request->server), &request->task);
+	else
+		loop_defer_soon(loop_of(request->server), &request->task);
 }
 
 void h1_server_run(void *arg)
@@ -647,6 +657,8 @@ static void on_readable(struct conn *conn, void *arg)
 	MUST(server->conn == conn);
 	if (server->state == H1_SERVER_IDLE && !request_start(server))
 		return;
+	if (server->request)
+		server->request->behind = false;
 	for (int i = 0; i < MAX_READS && more && server->request; i++) {
 		if (!reads_now(server)) {
 			interest_update(server, false);
@@ -697,7 +709,7 @@ static void on_deadline(struct conn *conn, void *arg)
 		deadline_set(server);
 		interest_update(server, reads_now(server));
 		if (server->request)
-			loop_defer(loop_of(server), &server->request->task);
+			h1_server_run_later(server->request);
 		return;
 	}
 	switch ((enum h1_server_state)server->state) {

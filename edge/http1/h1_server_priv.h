@@ -50,7 +50,7 @@ struct h1_request {
 	SLIST_ENTRY(h1_request) spare;
 	struct h1_server *server;
 	struct responder responder;
-	struct loop_task task; /* the end of the turn: bodies and output */
+	struct loop_task task; /* bodies and output, when the callback has returned */
 	struct arena arena;
 	struct http_head head;
 	struct h1_scan scan;
@@ -60,6 +60,7 @@ struct h1_request {
 	void *exchange; /* NULL: none, or no more */
 	bool keep;      /* the connection serves on afterwards */
 	bool is_final;  /* the client has said that it sends no other */
+	bool behind;    /* one before it was served in this turn: others come first */
 	bool head_sent;
 	bool tunnel;   /* what follows the heads, both ways, is no HTTP */
 	bool finished; /* TUNNEL: the client was told that no more comes */
@@ -78,7 +79,8 @@ struct h1_request *h1_request_new(struct h1_server *server); /* NULL: out of mem
 void h1_request_free(struct h1_request *request);
 struct span h1_servers_date(struct h1_servers *servers);
 
-void h1_server_run(void *arg);                      /* the task */
+void h1_server_run(void *arg); /* the task */
+void h1_server_run_later(struct h1_request *request);
 void h1_server_stop_idle(struct h1_server *server); /* in a drain */
 /* Ends it; an exchange under way is told. `told`: on_closed is called. */
 void h1_server_end(struct h1_server *server, enum close_reason reason, bool told);

@@ -294,6 +294,58 @@ static void callbacks_come_before_timers_before_tasks(void **state)
 	loop_io_stop(&io.io);
 }
 
+/* A callback that leaves work for soon, and one for the turn's end. */
+struct hurried {
+	struct record io, soon, later;
+};
+
+static void leave_work(void *arg)
+{
+	struct hurried *hurried = arg;
+
+	note_read(&hurried->io);
+	loop_defer(hurried->io.loop, &hurried->later.task);
+	loop_defer_soon(hurried->io.loop, &hurried->soon.task);
+}
+
+static void what_is_soon_comes_before_the_next_callback(void **state)
+{
+	struct hurried both[2] = { 0 };
+	CLEANUP(fd_drop) int fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
+	CLEANUP(fd_drop) int other = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
+	unsigned order = 0;
+
+	for (int i = 0; i < 2; i++) {
+		struct hurried *h = &both[i];
+		h->io.loop = h->soon.loop = h->later.loop = *state;
+		h->io.order = h->soon.order = h->later.order = &order;
+		h->soon.task = (struct loop_task){ .fn = note_task, .arg = &h->soon };
+		h->later.task = (struct loop_task){ .fn = note_task, .arg = &h->later };
+		loop_io_init(&h->io.io, *state, i ? other : fd, leave_work, note_write, h);
+		assert_int_equal(loop_io_want(&h->io.io, true, false), 0);
+	}
+	loop_turn(*state, 1000);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(both[i].soon.place, both[i].io.place + 1);
+		assert_in_range(both[i].later.place, 5, 6);
+		loop_io_stop(&both[i].io.io);
+	}
+}
+
+static void what_is_soon_needs_no_callback(void **state)
+{
+	struct record rec = { .loop = *state };
+
+	rec.task = (struct loop_task){ .fn = note_task, .arg = &rec };
+	loop_defer_soon(rec.loop, &rec.task);
+	loop_turn(rec.loop, 60000); /* does not wait: there is work */
+	assert_int_equal(rec.n_task, 1);
+	loop_defer_soon(rec.loop, &rec.task);
+	loop_undefer(rec.loop, &rec.task);
+	loop_turn(rec.loop, 0);
+	assert_int_equal(rec.n_task, 1);
+}
+
 static void io_says_only_what_is_wanted(void **state)
 {
 	struct record rec = { .loop = *state };
@@ -449,6 +501,8 @@ int main(void)
 		LOOP_TEST(timer_may_stop_another_that_is_due),
 		LOOP_TEST(one_turn_has_one_time),
 		LOOP_TEST(task_deferred_by_a_task_waits_for_the_next_turn),
+		LOOP_TEST(what_is_soon_comes_before_the_next_callback),
+		LOOP_TEST(what_is_soon_needs_no_callback),
 		LOOP_TEST(task_may_take_another_back),
 		LOOP_TEST(callbacks_come_before_timers_before_tasks),
 		LOOP_TEST(io_says_only_what_is_wanted),
