@@ -50,6 +50,8 @@ class Stream:
 class H2:
     """`window`: what each stream may send us; None: the usual, and windows are opened as bytes come."""
 
+    piece = 65536  # so much is read at a time
+
     def __init__(self, at: str, tls: ssl.SSLContext | None = None, window: int | None = None,
                  receive_buffer: int = 0, timeout_s: float = 20):
         host, port = at.rsplit(":", 1)
@@ -62,7 +64,7 @@ class H2:
             self.sock = tls.wrap_socket(self.sock, server_hostname=WWW)
             assert self.sock.selected_alpn_protocol() == "h2"
         self.encoder, self.decoder = hpack.Encoder(), hpack.Decoder()
-        self.opens_windows, self.piece = window is None, 65536
+        self.opens_windows = window is None
         self.left, self.next_id = b"", 1
         self.streams: dict[int, Stream] = {}
         self.goaway: list[tuple[int, int]] = []  # (last stream, error)

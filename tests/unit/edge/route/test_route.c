@@ -17,7 +17,7 @@ static const struct route_pools pools = { pool_names, ARRAY_LEN(pool_names) };
 
 static struct route_conf proxy(const char *prefix, const char *pool)
 {
-	return (struct route_conf){ .path = { prefix }, .proxy = { true, pool } };
+	return (struct route_conf){ .path = { prefix }, .proxy = { .set = true, .pool = pool } };
 }
 
 static void longest_prefix_wins_whatever_the_order(void **state)
