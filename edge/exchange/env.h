@@ -53,6 +53,7 @@ static inline void exchange_world_unref(struct exchange_world *world)
  * nothing is allocated. */
 SLIST_HEAD(exchange_stock, exchange);
 SLIST_HEAD(fetch_stock, fetch);
+LIST_HEAD(fetch_list, fetch);
 
 struct exchange_env {
 	struct loop *loop;
@@ -66,6 +67,7 @@ struct exchange_env {
 	struct exchange_stock exchanges;
 	struct fetch_stock fetches;
 	uint32_t n_stocked_exchanges, n_stocked_fetches;
+	struct fetch_list alone; /* tunnels whose last bytes are on their way to an origin */
 };
 
 /* Frees the stock; no exchange may be open, no fetch running. The world is the worker's to unref.

@@ -74,7 +74,8 @@ static enum exchange_step buffer_begin(struct exchange *x, uint64_t max_bytes)
 	}
 	body_buffer_init(x->buffer, x->env->slab, max_bytes);
 	exchange_goto(x, EXCHANGE_BUFFER);
-	loop_defer_soon(x->env->loop, &x->task); /* the responder is not called from exchange_begin() */
+	loop_defer_soon(x->env->loop,
+			&x->task); /* the responder is not called from exchange_begin() */
 	return STEP_WAIT;
 }
 

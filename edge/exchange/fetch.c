@@ -25,6 +25,7 @@ struct fetch {
 	enum fetch_state state;
 	enum close_reason reason; /* of the last try that failed */
 	SLIST_ENTRY(fetch) stocked;
+	LIST_ENTRY(fetch) link; /* while alone */
 	struct exchange_env *env;
 	struct exchange_world *world; /* a reference */
 	struct exchange_pool *pool;
@@ -43,6 +44,8 @@ struct fetch {
 	bool again;      /* the next try is for the same origin, on a new connection */
 	bool leads;      /* others wait for the connection that we make */
 	bool body_begun; /* of the request's body something was taken */
+	bool tunnel, body_ended, response_ended;
+	bool alone; /* the subscriber has left, and we end by ourselves */
 	struct arena arena;
 };
 
@@ -120,22 +123,12 @@ static struct fetch *fetch_new(struct exchange_env *env)
 	return fetch;
 }
 
-void fetch_stock_free(struct exchange_env *env)
-{
-	struct fetch *fetch;
-
-	while ((fetch = SLIST_FIRST(&env->fetches))) {
-		SLIST_REMOVE_HEAD(&env->fetches, stocked);
-		arena_fini(&fetch->arena);
-		free(fetch);
-	}
-	env->n_stocked_fetches = 0;
-}
-
 /* The last that we do. Our own reference goes: the fetch may be freed here. */
 static void fetch_end(struct fetch *fetch)
 {
 	fetch_goto(fetch, FETCH_ENDED);
+	if (fetch->alone)
+		LIST_REMOVE(fetch, link);
 	loop_undefer(fetch->env->loop, &fetch->task);
 	fetch_unref(fetch);
 }
@@ -157,6 +150,22 @@ static void requester_cancel(struct fetch *fetch)
 
 	if (requester)
 		requester->ops->cancel(requester);
+}
+
+void fetch_stock_free(struct exchange_env *env)
+{
+	struct fetch *fetch;
+
+	while ((fetch = LIST_FIRST(&env->alone))) {
+		requester_cancel(fetch);
+		fetch_end(fetch);
+	}
+	while ((fetch = SLIST_FIRST(&env->fetches))) {
+		SLIST_REMOVE_HEAD(&env->fetches, stocked);
+		arena_fini(&fetch->arena);
+		free(fetch);
+	}
+	env->n_stocked_fetches = 0;
 }
 
 /* No try is left, or none would help: the subscriber hears it at the end of the turn. */
@@ -462,6 +471,7 @@ static void on_head(void *arg, struct http_head *head, bool end)
 	struct fetch *fetch = OBJ_CAST(struct fetch, arg, FETCH_KIND);
 
 	fetch_goto(fetch, FETCH_BODY);
+	fetch->tunnel = head->body == HTTP_BODY_TUNNEL;
 	fetch->events->on_head(fetch->subscriber, head, end);
 }
 
@@ -469,7 +479,8 @@ static void on_body(void *arg, struct chain *body, bool end)
 {
 	struct fetch *fetch = OBJ_CAST(struct fetch, arg, FETCH_KIND);
 
-	MUST(fetch->state == FETCH_BODY);
+	MUST(fetch->state == FETCH_BODY && !fetch->alone);
+	fetch->response_ended = end;
 	fetch->events->on_body(fetch->subscriber, body, end);
 }
 
@@ -485,7 +496,8 @@ static void on_writable(void *arg)
 {
 	struct fetch *fetch = OBJ_CAST(struct fetch, arg, FETCH_KIND);
 
-	fetch->events->on_ready(fetch->subscriber);
+	if (fetch->subscriber)
+		fetch->events->on_ready(fetch->subscriber);
 }
 
 static void on_failed(void *arg, enum close_reason reason, bool untouched)
@@ -500,7 +512,8 @@ static void on_failed(void *arg, enum close_reason reason, bool untouched)
 		return;
 	}
 	fetch_end(fetch);
-	events->on_failed(subscriber, reason);
+	if (subscriber)
+		events->on_failed(subscriber, reason);
 }
 
 static void on_done(void *arg)
@@ -551,13 +564,24 @@ int fetch_begin(const struct fetch_setup *setup, struct fetch **ret_fetch)
 	return 0;
 }
 
+/* Nothing is left to say or to hear, but to send. Of a request whose response is whole the rest is
+ * of no use; a tunnel's last bytes are somebody's. */
+static bool ends_alone(const struct fetch *fetch)
+{
+	return fetch->tunnel && fetch->state == FETCH_BODY && fetch->body_ended &&
+	       fetch->response_ended;
+}
+
 void fetch_leave(struct fetch *fetch)
 {
 	if (!fetch)
 		return;
 	MUST(fetch->kind == FETCH_KIND && fetch->subscriber);
 	fetch->subscriber = NULL;
-	if (fetch->state != FETCH_ENDED) {
+	if (ends_alone(fetch)) {
+		fetch->alone = true;
+		LIST_INSERT_HEAD(&fetch->env->alone, fetch, link);
+	} else if (fetch->state != FETCH_ENDED) {
 		requester_cancel(fetch);
 		conn_close(TAKE(fetch->conn));
 		origin_http2_unwait(&fetch->wait);
@@ -576,6 +600,7 @@ int fetch_send_body(struct fetch *fetch, struct chain *body, bool end)
 {
 	MUST(fetch->kind == FETCH_KIND && fetch_takes_body(fetch));
 	fetch->body_begun = true;
+	fetch->body_ended |= end;
 	return err_pass(fetch->requester->ops->send_body(fetch->requester, body, end));
 }
 

@@ -61,7 +61,8 @@ struct fetch_setup {
 /* Begins; one reference is the caller's, for fetch_leave(). Errors: -ENOMEM. */
 int fetch_begin(const struct fetch_setup *setup, struct fetch **ret_fetch);
 /* The subscriber is not called any more, and its reference is given back. A fetch that nobody wants
- * ends. NULL is fine. */
+ * ends; a tunnel that both sides have ended first brings its last bytes to the origin. NULL is
+ * fine. */
 void fetch_leave(struct fetch *fetch);
 
 /* May fetch_send_body() be called? Not before on_ready, and not when it has ended. */
@@ -74,7 +75,7 @@ void fetch_set_trailers(struct fetch *fetch, const struct http_head *trailers);
 /* There is room for (more) response body. Nothing when it has ended. */
 void fetch_want_body(struct fetch *fetch);
 
-/* Frees the fetches that env keeps for later ones: for exchange_env_fini(). */
+/* Ends the fetches that are alone, frees those that env keeps: for exchange_env_fini(). */
 void fetch_stock_free(struct exchange_env *env);
 
 struct arena *fetch_arena(struct fetch *fetch);               /* of the response's head */

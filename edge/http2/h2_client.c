@@ -83,7 +83,7 @@ static void body_deliver(struct h2_client_stream *s)
 	if (!s->live || !s->answered)
 		return;
 	h2_stream_deliver(&s->stream, &taker);
-	if (s->live && !s->stream.closed && s->stream.body_told)
+	if (s->live && !s->stream.closed && s->stream.body_told && (!s->tunnel || s->asked))
 		response_done(s);
 }
 
@@ -159,7 +159,9 @@ static void on_sent(struct h2_stream *stream)
 	struct h2_client_stream *s = own(stream);
 
 	s->asked = true;
-	if (!s->answered)
+	if (s->tunnel && s->live && s->stream.body_told)
+		response_done(s);
+	else if (!s->answered)
 		h2_stream_wake(stream, mono_add_ms(loop_now(s->setup.loop),
 						   s->setup.limits.first_byte_timeout_ms));
 }

@@ -29,6 +29,7 @@ struct h2_server_stream {
 	const struct request_events *events;
 	void *exchange; /* NULL: none yet, or no more */
 	bool begun;
+	bool sent;         /* our side of the stream has left whole */
 	bool continue_due; /* the client waits for a 100 */
 };
 
@@ -61,10 +62,15 @@ static struct h2_servers *servers_of(const struct h2_server_stream *s)
 	return server_of(s->stream.session)->servers;
 }
 
+static bool is_tunnel(const struct h2_server_stream *s)
+{
+	return s->stream.head.body == HTTP_BODY_TUNNEL;
+}
+
 /* How long a tunnel idles is the exchange's business. */
 static int64_t body_timeout_ms(const struct h2_server_stream *s)
 {
-	if (s->stream.head.body == HTTP_BODY_TUNNEL)
+	if (is_tunnel(s))
 		return 0;
 	return servers_of(s)->shared.limits.body_timeout_ms;
 }
@@ -171,6 +177,15 @@ static void on_head(struct h2_stream *stream, enum h2_decoded outcome)
 	h2_stream_due(stream);
 }
 
+static void exchange_finish(struct h2_server_stream *s)
+{
+	void *exchange = TAKE(s->exchange);
+
+	if (exchange)
+		s->events->on_sent(exchange);
+	h2_stream_close(&s->stream, H2_NO_ERROR);
+}
+
 /* Hands on what has come of a wanted body. */
 static void body_deliver(struct h2_server_stream *s)
 {
@@ -179,6 +194,8 @@ static void body_deliver(struct h2_server_stream *s)
 	const struct h2_taker taker = { s->events->on_trailers, s->events->on_body, s->exchange,
 					body_timeout_ms(s) };
 	h2_stream_deliver(&s->stream, &taker);
+	if (s->sent && is_tunnel(s) && s->stream.body_told && !s->stream.closed)
+		exchange_finish(s);
 }
 
 static void exchange_start(struct h2_server_stream *s)
@@ -225,11 +242,11 @@ static void on_room(struct h2_stream *stream)
 static void on_sent(struct h2_stream *stream)
 {
 	struct h2_server_stream *s = own(stream);
-	void *exchange = TAKE(s->exchange);
 
-	if (exchange)
-		s->events->on_sent(exchange);
-	h2_stream_close(stream, H2_NO_ERROR);
+	s->sent = true;
+	if (is_tunnel(s) && s->exchange && !stream->body_told)
+		return; /* the other direction goes on until the client ends it */
+	exchange_finish(s);
 }
 
 static void on_reset(struct h2_stream *stream, enum close_reason reason, bool refused)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tunnels: WebSocket through the edge with a real client, and what may not become one."""
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ import pytest
 import websockets
 
 from cluster import WWW
+from h2_wire import H2
 from one_edge import HOST, OneEdge, rest
 from origin import plain
 from wait import until
@@ -286,6 +288,56 @@ def test_an_extended_connect_of_http_2_becomes_a_handshake_of_http_1_1(edge):
     assert head[b":status"] == b"200" and b"sec-websocket-accept" not in head and b"upgrade" not in head
     assert data == b"you said hello"
     assert got["seen"].line == "GET /h2ws HTTP/1.1" and got["seen"].header("Upgrade") == "websocket"
+
+
+def switch_for(seen) -> bytes:
+    return switch(accept=accept_for(seen.header("Sec-WebSocket-Key").encode()))
+
+
+@contextlib.contextmanager
+def http2_tunnel(edge, path: str):
+    """A stream that has become a tunnel."""
+    with H2(edge.at) as client:
+        client.ping()  # its settings are here
+        block = client.encoder.encode([
+            (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":path", path),
+            (":authority", WWW), ("sec-websocket-version", "13")])
+        frame = client.head(block, end=False)
+        client.say(frame)
+        stream = client.streams[frame.stream_id]
+        client.until(lambda: stream.heads)
+        assert stream.status == 200, stream
+        yield client, frame.stream_id, stream
+
+
+def test_a_tunnel_of_http_2_lives_on_after_the_client_has_ended_its_side(edge):
+    def answer(seen, peer):
+        peer.sock.sendall(switch_for(seen))
+        assert peer.exactly(3) == b"bye" and peer.sock.recv(1) == b""
+        peer.sock.sendall(b"last")
+        raise EOFError
+    edge.origin.answers["/client-ends"] = answer
+    with http2_tunnel(edge, "/client-ends") as (client, number, stream):
+        client.data(number, b"bye", end=True)
+        client.until(lambda: stream.over)
+        assert stream.body == b"last" and stream.ended and stream.reset is None
+
+
+def test_a_tunnel_of_http_2_lives_on_after_the_origin_has_ended_its_side(edge):
+    got = []
+
+    def answer(seen, peer):
+        peer.sock.sendall(switch_for(seen) + b"last")
+        peer.sock.shutdown(socket.SHUT_WR)
+        got.append(peer.exactly(3))
+        got.append(peer.sock.recv(1))
+        raise EOFError
+    edge.origin.answers["/origin-ends"] = answer
+    with http2_tunnel(edge, "/origin-ends") as (client, number, stream):
+        client.until(lambda: stream.over)
+        assert stream.body == b"last" and stream.ended and stream.reset is None
+        client.data(number, b"bye", end=True)
+        until(lambda: got == [b"bye", b""], "the origin hears the client out")
 
 
 def test_a_drain_lets_tunnels_be_until_its_end(edge):
