@@ -282,7 +282,9 @@ void conn_reset(struct conn *conn)
 void conn_close_lingering(struct conn *conn, int64_t linger_ms)
 {
 	MUST(conn->kind == CONN_KIND && conn->state != STATE_LINGERING);
-	if (conn->state == STATE_OPEN && !conn_reason(conn)[0])
+	/* The other side is to read why the handshake failed: an alert has left. */
+	bool is_refused = conn->state == STATE_FAILED && conn->pipe;
+	if (is_refused || (conn->state == STATE_OPEN && !conn_reason(conn)[0]))
 		linger(conn, linger_ms);
 	else
 		conn_close(conn);

@@ -150,7 +150,7 @@ static void on_failed(struct conn *conn, void *arg)
 		LOG_DEBUG("listener.handshake-failed", kv_str("listener", listener->name),
 			  kv_addr("client", conn_from(conn)), kv_str("reason", conn_reason(conn)));
 	}
-	conn_close(arrival_end(arrival));
+	conn_close_lingering(arrival_end(arrival), listener->conf.http1.linger_ms);
 	count_down(listener);
 }
 
