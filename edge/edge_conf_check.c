@@ -60,6 +60,57 @@ static void name_check(struct conf *conf, struct name **names, const char *const
 		conf_fault(conf, value, "there is another %s with the name \"%s\"", what, *value);
 }
 
+/* ---- what stands in messages: none may end a line that it is part of ---- */
+
+static void field_value_check(struct conf *conf, const char *const *value)
+{
+	if (*value && ((*value)[0] == '\0' || !http_value_is_valid(span_str(*value))))
+		conf_fault(conf, value,
+			   "expected the value of a field: no control bytes, no blanks around it");
+}
+
+static bool is_host_byte(uint8_t byte)
+{
+	return isalnum(byte) || byte == '-' || byte == '_' || byte == '.' || byte == ':' ||
+	       byte == '[' || byte == ']';
+}
+
+static bool is_host(struct span host)
+{
+	if (host.len == 0 || host.len >= HOST_BYTES || host.at[host.len - 1] == '.')
+		return false;
+	for (size_t i = 0; i < host.len; i++) {
+		if (!is_host_byte(host.at[i]))
+			return false;
+	}
+	return true;
+}
+
+static void path_check(struct conf *conf, const char *const *path, const char *what)
+{
+	if (!*path)
+		return;
+	if ((*path)[0] != '/')
+		conf_fault(conf, path, "expected a %s that begins with \"/\"", what);
+	else if (!http2_path_is_valid(span_str(*path)))
+		conf_fault(conf, path,
+			   "expected a %s as it is sent: blanks, quotes and the like as %%20, %%22",
+			   what);
+}
+
+/* RFC 9110 7.8: a name, perhaps with a version. */
+static void protocol_check(struct conf *conf, const char *const *protocol)
+{
+	if (!*protocol)
+		return;
+	struct span text = span_str(*protocol);
+	size_t slash = span_find(text, '/');
+	bool versioned = slash < text.len;
+	if (!http_token_is_valid(span_first(text, slash)) ||
+	    (versioned && !http_token_is_valid(span_from(text, slash + 1))))
+		conf_fault(conf, protocol, "expected a protocol: \"websocket\", \"name/version\"");
+}
+
 /* ---- listeners ---------------------------------------------------------------------------------
  */
 
@@ -103,6 +154,7 @@ static void error_pages_check(struct conf *conf, const struct error_page_conf *p
 	for (size_t i = 0; i < n; i++) {
 		if (!pages[i].file == !pages[i].body)
 			conf_fault(conf, &pages[i].status, "expected either \"file\" or \"body\"");
+		field_value_check(conf, &pages[i].content_type);
 	}
 }
 
@@ -111,8 +163,13 @@ static void error_pages_check(struct conf *conf, const struct error_page_conf *p
 
 static void health_check_check(struct conf *conf, const struct health_check_conf *check)
 {
-	if (check->set && check->http.path && check->http.path[0] != '/')
-		conf_fault(conf, &check->http.path, "expected a path that begins with \"/\"");
+	const char *const *host = &check->http.host;
+
+	if (!check->set)
+		return;
+	path_check(conf, &check->http.path, "path");
+	if (*host && !is_host(span_str(*host)))
+		conf_fault(conf, host, "expected a host, with or without a port");
 }
 
 static void pool_tls_check(struct conf *conf, const struct pool_tls_conf *tls)
@@ -122,6 +179,8 @@ static void pool_tls_check(struct conf *conf, const struct pool_tls_conf *tls)
 	versions_check(conf, &tls->min_version, &tls->max_version);
 	if (tls->key && !tls->certificate)
 		conf_fault(conf, &tls->key, "a key without a certificate");
+	if (tls->server_name && !is_host(span_str(tls->server_name)))
+		conf_fault(conf, &tls->server_name, "expected the name of a server");
 }
 
 static void pools_check(struct conf *conf, const struct edge_conf *edge)
@@ -165,26 +224,12 @@ static void pool_name_check(struct conf *conf, const struct edge_conf *edge,
 /* ---- services ----------------------------------------------------------------------------------
  */
 
-static bool is_host_byte(uint8_t byte)
-{
-	return isalnum(byte) || byte == '-' || byte == '_' || byte == '.' || byte == ':' ||
-	       byte == '[' || byte == ']';
-}
-
 /* A name, an IP, "*.name" or "*". */
 static bool host_ok(struct span host)
 {
 	if (span_eq(host, SPAN_LIT("*")))
 		return true;
-	if (span_starts(host, SPAN_LIT("*.")))
-		host = span_from(host, 2);
-	if (host.len == 0 || host.len >= HOST_BYTES || host.at[host.len - 1] == '.')
-		return false;
-	for (size_t i = 0; i < host.len; i++) {
-		if (!is_host_byte(host.at[i]))
-			return false;
-	}
-	return true;
+	return is_host(span_starts(host, SPAN_LIT("*.")) ? span_from(host, 2) : host);
 }
 
 static struct span lower_case(struct conf *conf, struct span text)
@@ -217,7 +262,12 @@ static void hosts_check(struct conf *conf, const struct service_conf *service, s
 static void action_check(struct conf *conf, const struct route_conf *route)
 {
 	const struct route_respond_conf *respond = &route->respond;
+	const struct route_proxy_conf *proxy = &route->proxy;
 
+	for (size_t i = 0; i < proxy->n_upgrade; i++)
+		protocol_check(conf, &proxy->upgrade[i]);
+	if (respond->set)
+		field_value_check(conf, &respond->content_type);
 	if (route->proxy.set == respond->set)
 		conf_fault(conf, route, "expected exactly one of \"proxy\" and \"respond\"");
 	if (respond->set && respond->body && respond->body[0] &&
@@ -234,9 +284,8 @@ static void routes_check(struct conf *conf, const struct edge_conf *edge,
 	for (size_t i = 0; i < service->n_routes; i++) {
 		const struct route_conf *route = &service->routes[i];
 		const char *const *prefix = &route->path.prefix;
-		if (*prefix && (*prefix)[0] != '/')
-			conf_fault(conf, prefix, "expected a prefix that begins with \"/\"");
-		else if (*prefix && !name_add(conf, &prefixes, span_str(*prefix)))
+		path_check(conf, prefix, "prefix");
+		if (*prefix && !name_add(conf, &prefixes, span_str(*prefix)))
 			conf_fault(conf, prefix,
 				   "another route of this service has the prefix \"%s\"", *prefix);
 		action_check(conf, route);

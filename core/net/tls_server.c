@@ -235,6 +235,21 @@ static int on_status(SSL *ssl, void *arg)
 /* ---- contexts ----------------------------------------------------------------------------------
  */
 
+/* OpenSSL takes "NULL" and "aNULL" for an answer, and what its level forbids drops out later, in
+ * each handshake. */
+static bool has_weak_cipher(const SSL_CTX *ctx)
+{
+	const STACK_OF(SSL_CIPHER) *ciphers = SSL_CTX_get_ciphers(ctx);
+
+	for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
+		const SSL_CIPHER *cipher = sk_SSL_CIPHER_value(ciphers, i);
+		if (SSL_CIPHER_get_auth_nid(cipher) == NID_auth_null ||
+		    SSL_CIPHER_get_cipher_nid(cipher) == NID_undef)
+			return true;
+	}
+	return false;
+}
+
 static int ciphers_set(SSL_CTX *ctx, const struct tls_server_conf *conf, char *reterr)
 {
 	const char *ciphers = conf->ciphers ? conf->ciphers : intermediate_ciphers;
@@ -249,6 +264,9 @@ static int ciphers_set(SSL_CTX *ctx, const struct tls_server_conf *conf, char *r
 		ERR_clear_error();
 		return tls_refuse(reterr, ciphers, "no usable cipher in this list", -EINVAL);
 	}
+	if (has_weak_cipher(ctx))
+		return tls_refuse(reterr, ciphers,
+				  "has a cipher without encryption or authentication", -EINVAL);
 	if (SSL_CTX_set_ciphersuites(ctx, suites) != 1) {
 		ERR_clear_error();
 		return tls_refuse(reterr, suites, "not cipher suites of TLS 1.3", -EINVAL);

@@ -124,6 +124,41 @@ static void each_mistake_is_told_at_its_line(void **state)
 		  4,
 		  "no body" },
 		{ { .rest = "{via: 'a b'}" }, 5, "no pseudonym" },
+		{ { .services = "[{name: web, hosts: [a], routes: [{path: {prefix: /}, respond: "
+				"{content_type: \"a\\r\\nEvil: 1\"}}]}]" },
+		  4,
+		  "the value of a field" },
+		{ { .services = "[{name: web, hosts: [a], error_pages: [{status: [502], body: x, "
+				"content_type: ' a'}], routes: [{path: {prefix: /}, proxy: {pool: "
+				"app}}]}]" },
+		  4,
+		  "the value of a field" },
+		{ { .services = "[{name: web, hosts: [a], routes: [{path: {prefix: \"/a b\"}, "
+				"proxy: {pool: app}}]}]" },
+		  4,
+		  "a prefix as it is sent" },
+		{ { .services = "[{name: web, hosts: [a], routes: [{path: {prefix: /}, proxy: "
+				"{pool: app, upgrade: [\"x\\r\\ny\"]}}]}]" },
+		  4,
+		  "a protocol" },
+		{ { .services = "[{name: web, hosts: [a], routes: [{path: {prefix: /}, proxy: "
+				"{pool: app, upgrade: ['']}}]}]" },
+		  4,
+		  "a protocol" },
+		{ { .pools =
+			    "[{name: app, origins: [{address: 'a:1'}], health_check: {http: {path: "
+			    "\"/a\\r\\nb\"}}}]" },
+		  3,
+		  "a path as it is sent" },
+		{ { .pools =
+			    "[{name: app, origins: [{address: 'a:1'}], health_check: {http: {host: "
+			    "\"a\\r\\nb\"}}}]" },
+		  3,
+		  "a host" },
+		{ { .pools = "[{name: app, origins: [{address: 'a:1'}], tls: {server_name: 'a "
+			     "b'}}]" },
+		  3,
+		  "the name of a server" },
 	};
 
 	(void)state;

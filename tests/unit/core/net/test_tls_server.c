@@ -296,6 +296,7 @@ static void wrong_settings_are_named(void **state)
 		const char *text;
 	} cases[] = {
 		{ { .ciphers = "NOT-A-CIPHER" }, "NOT-A-CIPHER: no usable cipher" },
+		{ { .ciphers = "NULL:aNULL:eNULL" }, "without encryption or authentication" },
 		{ { .cipher_suites = "TLS_NONE" }, "TLS_NONE: not cipher suites of TLS 1.3" },
 		{ { .groups = "X25519:nothing" }, "X25519:nothing: not a list of groups" },
 		{ { .client_ca_file = "/nonexistent" }, "/nonexistent: " },
