@@ -221,6 +221,14 @@ static void on_offer_readable(void *arg)
 }
 
 /* A listening socket at `path`, whatever was there before. */
+/* What is no socket is somebody's file. */
+static bool is_free_for_a_socket(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) != 0 || S_ISSOCK(st.st_mode);
+}
+
 static int path_listen(const struct sockaddr_un *path, int *ret_fd, ino_t *ret_inode)
 {
 	struct sockaddr_un fresh = { .sun_family = AF_UNIX };
@@ -233,6 +241,8 @@ static int path_listen(const struct sockaddr_un *path, int *ret_fd, ino_t *ret_i
 	int len = snprintf(fresh.sun_path, sizeof(fresh.sun_path), "%s.new", path->sun_path);
 	if (len < 0 || (size_t)len >= sizeof(fresh.sun_path))
 		return err_new(-ENAMETOOLONG);
+	if (!is_free_for_a_socket(path->sun_path) || !is_free_for_a_socket(fresh.sun_path))
+		return err_new(-EEXIST);
 	if (unlink(fresh.sun_path) != 0 && errno != ENOENT)
 		return err_new(-errno);
 	if (bind(fd, (const struct sockaddr *)&fresh, sizeof(fresh)) != 0)

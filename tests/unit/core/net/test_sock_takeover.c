@@ -253,6 +253,23 @@ struct liar {
 	int passed_fd;
 };
 
+static void file_of_somebody_is_left_alone(void **state)
+{
+	struct bench *bench = *state;
+	struct sock_offer *offer;
+	char path[NET_TEST_PATH], text[8] = "";
+
+	test_file(&bench->folder, "precious", path);
+	CLEANUP(fd_drop) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(write(fd, "mine", 4), 4);
+	assert_int_equal(sock_offer_open(bench->fresh, bench->loop, path, on_taken, bench, &offer),
+			 -EEXIST);
+	assert_int_equal(pread(fd, text, sizeof(text), 0), 4);
+	CLEANUP(fd_drop) int again = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(again >= 0); /* a socket could not be opened */
+	assert_int_equal(unlink(path), 0);
+}
+
 static void *lie(void *arg)
 {
 	struct liar *liar = arg;
@@ -331,6 +348,7 @@ int main(void)
 		BENCH_TEST(heir_that_dies_leaves_the_old_one_serving),
 		BENCH_TEST(heir_that_gives_up_leaves_the_files_of_sockets),
 		BENCH_TEST(next_process_offers_at_the_same_path),
+		BENCH_TEST(file_of_somebody_is_left_alone),
 		BENCH_TEST(descriptor_that_is_not_what_it_is_said_to_be_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
