@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "core/cursor.h"
 #include "core/error.h"
@@ -88,10 +89,15 @@ int tls_refuse_ssl(char *reterr, const char *file, const char *what)
 
 int tls_file_need(const char *file, char *reterr)
 {
-	if (access(file, R_OK) == 0)
-		return 0;
-	int e = errno;
-	return tls_refuse(reterr, file, err_text(-e), -e);
+	struct stat st;
+
+	if (stat(file, &st) != 0 || access(file, R_OK) != 0) {
+		int e = errno;
+		return tls_refuse(reterr, file, err_text(-e), -e);
+	}
+	if (!S_ISREG(st.st_mode)) /* to open a FIFO may take for ever */
+		return tls_refuse(reterr, file, "no regular file", -EINVAL);
+	return 0;
 }
 
 /* A server must not stop and ask a terminal for the password of its key. */

@@ -49,7 +49,7 @@ int tls_certificate_load(SSL_CTX *ctx, const char *certificate_file, const char 
 /* Sets reterr to "FILE: why" and returns r. */
 int tls_refuse(char *reterr, const char *file, const char *why, int r);
 int tls_refuse_ssl(char *reterr, const char *file, const char *what); /* -EINVAL */
-int tls_file_need(const char *file, char *reterr);
+int tls_file_need(const char *file, char *reterr); /* one that can be read, at once */
 static inline void tls_ctx_drop(SSL_CTX **ctx)
 {
 	SSL_CTX_free(*ctx);

@@ -3,6 +3,8 @@
  * Tests of core/net/tls_server: keys of two types, sessions and their boundaries, certificates of
  * clients, refused settings.
  */
+#include <sys/stat.h>
+
 #include "tests/unit/core/net/tls_ends.h"
 
 static const char *const files[] = { "ca.crt",  "ca.key",    "ec.crt",    "ec.key",    "rsa.crt",
@@ -289,6 +291,23 @@ static void new_revocation_ends_resumption(void **state)
 
 /* ---- settings ---- */
 
+/* To open a FIFO waits for somebody who writes: no reload, and no end, would ever come again. */
+static void files_that_are_none_are_refused(void **state)
+{
+	struct tls_server_conf conf = { .certificate_file = at("fifo"),
+					.key_file = at("ec.key"),
+					.min_version = TLS1_2_VERSION,
+					.max_version = TLS1_3_VERSION };
+	struct tls_context *tls = NULL;
+	char error[256] = "";
+
+	(void)state;
+	assert_int_equal(mkfifo(conf.certificate_file, 0600), 0);
+	assert_int_equal(tls_server_new(&conf, &tls, error), -EINVAL);
+	assert_non_null(strstr(error, "fifo: no regular file"));
+	assert_int_equal(unlink(conf.certificate_file), 0);
+}
+
 static void wrong_settings_are_named(void **state)
 {
 	static const struct {
@@ -412,6 +431,7 @@ int main(void)
 		cmocka_unit_test(clients_are_verified_as_demanded),
 		cmocka_unit_test(new_revocation_ends_resumption),
 		cmocka_unit_test(wrong_settings_are_named),
+		cmocka_unit_test(files_that_are_none_are_refused),
 		cmocka_unit_test(order_is_ours_but_for_clients_that_need_chacha),
 		cmocka_unit_test(versions_and_weak_ciphers_are_refused),
 	};
