@@ -51,6 +51,7 @@ static void process_on_signal(struct process *process, uint32_t signal)
 	switch (signal) {
 	case SIGTERM:
 	case SIGINT:
+	case SIGQUIT:
 		process->is_asked_to_stop = true;
 		process->handlers.on_stop(arg, at_once);
 		return;
@@ -59,6 +60,12 @@ static void process_on_signal(struct process *process, uint32_t signal)
 		return;
 	case SIGUSR1:
 		process->handlers.on_reopen(arg);
+		return;
+	case SIGUSR2:
+		LOG_INFO("process.no-upgrade",
+			 kv_str("advice",
+				"start the new program with the same configuration: it takes "
+				"over at process.takeover"));
 		return;
 	default:
 		UNREACHABLE();
@@ -95,6 +102,8 @@ int process_new(struct loop *loop, const struct process_handlers *handlers,
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGUSR1);
+	sigaddset(&signals, SIGQUIT);
+	sigaddset(&signals, SIGUSR2);
 	process->fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (process->fd < 0)
 		return err_new(-errno);

@@ -2,9 +2,10 @@
  *
  * process: the life of one of our programs: signals, readiness, privileges, pid file.
  *
- *     SIGTERM, SIGINT  drain, then stop (a second one stops at once)
- *     SIGHUP           reload the configuration
- *     SIGUSR1          reopen logs
+ *     SIGTERM, SIGINT, SIGQUIT  drain, then stop (a second one stops at once)
+ *     SIGHUP                    reload the configuration
+ *     SIGUSR1                   reopen logs
+ *     SIGUSR2                   nothing, but a line that says how to upgrade
  *
  * Main thread throughout.
  */

@@ -39,6 +39,8 @@ struct log_chunk {
 	struct access_log_writer *writer;
 	_Atomic int state; /* enum chunk_state */
 	size_t len;
+	uint32_t n_lost; /* lines that the writer could not write, until the worker has counted them
+			  */
 	uint8_t bytes[CHUNK_BYTES];
 };
 
@@ -80,7 +82,17 @@ static void file_close(const struct access_log_writer *writer)
 		close(writer->fd);
 }
 
-static void write_all(const struct access_log_writer *writer, const uint8_t *at, size_t len)
+static uint32_t count_lines(const uint8_t *at, size_t len)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < len; i++)
+		n += at[i] == '\n';
+	return n;
+}
+
+/* Returns how many lines were lost. */
+static uint32_t write_all(const struct access_log_writer *writer, const uint8_t *at, size_t len)
 {
 	while (len > 0) {
 		ssize_t n = write(writer->fd, at, len);
@@ -89,11 +101,12 @@ static void write_all(const struct access_log_writer *writer, const uint8_t *at,
 		if (n < 0) {
 			LOG_WARN("access_log.write", kv_str("file", writer->path),
 				 kv_uint("lost_bytes", len), kv_err(-errno));
-			return;
+			return count_lines(at, len);
 		}
 		at += n;
 		len -= (size_t)n;
 	}
+	return 0;
 }
 
 static void on_chunk_mail(struct mail *mail, bool dropped)
@@ -102,7 +115,7 @@ static void on_chunk_mail(struct mail *mail, bool dropped)
 
 	MUST(chunk->kind == CHUNK_KIND);
 	if (!dropped)
-		write_all(chunk->writer, chunk->bytes, chunk->len);
+		chunk->n_lost = write_all(chunk->writer, chunk->bytes, chunk->len);
 	int busy = CHUNK_BUSY;
 	chunk->len = 0;
 	if (!atomic_compare_exchange_strong(&chunk->state, &busy, CHUNK_IDLE))
@@ -305,8 +318,12 @@ static void on_flush(void *arg)
 static struct log_chunk *chunk_free(struct access_log *log)
 {
 	for (size_t i = 0; i < N_CHUNKS; i++) {
-		if (atomic_load(&log->chunks[i]->state) == CHUNK_IDLE)
-			return log->chunks[i];
+		struct log_chunk *chunk = log->chunks[i];
+		if (atomic_load(&chunk->state) != CHUNK_IDLE)
+			continue;
+		metric_add(log->metrics, EDGE_METRIC_LOG_LINES_DROPPED, chunk->n_lost);
+		chunk->n_lost = 0;
+		return chunk;
 	}
 	return NULL;
 }

@@ -101,6 +101,20 @@ static void hangup_reloads_and_usr1_reopens(void **state)
 	assert_true(fix->n_reload == 1 && fix->n_reopen == 1 && fix->n_stop == 0);
 }
 
+/* Fingers that know nginx: QUIT is its graceful end, USR2 its upgrade, which is another thing here.
+ */
+static void quit_drains_and_usr2_ends_nothing(void **state)
+{
+	struct fixture *fix = *state;
+
+	kill(getpid(), SIGUSR2);
+	loop_turn(fix->loop, 1000);
+	assert_true(fix->n_stop == 0 && fix->n_reload == 0 && fix->n_reopen == 0);
+	kill(getpid(), SIGQUIT);
+	loop_turn(fix->loop, 1000);
+	assert_true(fix->n_stop == 1 && fix->n_at_once == 0);
+}
+
 static void broken_pipe_is_an_error_and_no_death(void **state)
 {
 	int ends[2];
@@ -330,6 +344,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PROCESS_TEST(first_stop_drains_and_second_ends_at_once),
 		PROCESS_TEST(hangup_reloads_and_usr1_reopens),
+		PROCESS_TEST(quit_drains_and_usr2_ends_nothing),
 		PROCESS_TEST(broken_pipe_is_an_error_and_no_death),
 		cmocka_unit_test(workers_are_as_configured_or_one_a_processor),
 		cmocka_unit_test(limit_of_descriptors_is_raised_to_the_hard_one),

@@ -20,7 +20,9 @@ struct stage {
 	struct access_log_format format;
 };
 
-static void stage_open(struct stage *stage, const char *template, enum facts_escape escape)
+/* `path`: NULL: a new file. */
+static void stage_open_at(struct stage *stage, const char *path, const char *template,
+			  enum facts_escape escape)
 {
 	char reterr[160] = "";
 
@@ -28,10 +30,15 @@ static void stage_open(struct stage *stage, const char *template, enum facts_esc
 	facts_sample_make(&stage->sample);
 	assert_int_equal(edge_metrics_new(&stage->metrics), 0);
 	edge_test_file(stage->path, "");
-	assert_int_equal(access_log_writer_new(stage->path, &stage->writer), 0);
+	assert_int_equal(access_log_writer_new(path ? path : stage->path, &stage->writer), 0);
 	assert_int_equal(
 		access_log_new(stage->writer, stage->sample.loop, stage->metrics, &stage->log), 0);
 	assert_int_equal(access_log_format_init(&stage->format, template, escape, reterr), 0);
+}
+
+static void stage_open(struct stage *stage, const char *template, enum facts_escape escape)
+{
+	stage_open_at(stage, NULL, template, escape);
 }
 
 /* Everything was written when this returns. */
@@ -134,6 +141,22 @@ static void lines_of_many_chunks_are_whole_and_counted(void **state)
 	stage_close(&stage);
 }
 
+static bool loss_is_counted(struct stage *stage)
+{
+	access_log_add(stage->log, &stage->format, &stage->sample.facts);
+	return metric_read("meridian_edge_access_log_dropped_total", NULL) > 0;
+}
+
+static void lines_that_the_disk_does_not_take_are_counted(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open_at(&stage, "/dev/full", "$status", FACTS_ESCAPE_TEXT);
+	EDGE_LOOP_UNTIL(stage.sample.loop, loss_is_counted(&stage));
+	stage_close(&stage);
+}
+
 static void line_reaches_the_file_without_a_push(void **state)
 {
 	struct stage stage;
@@ -189,6 +212,7 @@ int main(void)
 		cmocka_unit_test(built_in_json_line_is_json),
 		cmocka_unit_test(built_in_text_line_begins_as_the_usual_tools_expect),
 		cmocka_unit_test(lines_of_many_chunks_are_whole_and_counted),
+		cmocka_unit_test(lines_that_the_disk_does_not_take_are_counted),
 		cmocka_unit_test(line_reaches_the_file_without_a_push),
 		cmocka_unit_test(reopened_file_takes_what_comes_later),
 		cmocka_unit_test(file_that_cannot_be_opened_is_an_error),
