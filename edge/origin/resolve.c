@@ -88,7 +88,9 @@ static void failure_log(struct resolve *resolve, int r)
 {
 	if (!resolve->failing)
 		LOG_WARN("origin.unresolved", kv_str("server", resolve->setup.server),
-			 kv_uint("known_addresses", resolve->n_addrs), kv_err(r));
+			 kv_uint("known_addresses", resolve->n_addrs),
+			 kv_str("error",
+				r == -ENOENT ? "no such name, or no address" : err_text(r)));
 	resolve->failing = true;
 }
 
