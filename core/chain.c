@@ -12,6 +12,7 @@ struct slab {
 	uint32_t kind;
 	struct block *free_blocks;
 	size_t n_out, n_free, max_blocks;
+	bool ran_short;
 };
 
 #define SLAB_KIND OBJ_KIND('s', 'l', 'a', 'b')
@@ -62,6 +63,21 @@ void slab_free(struct slab *slab)
 	OBJ_FREE(slab);
 }
 
+bool slab_has_block(const struct slab *slab)
+{
+	return slab->n_out < slab->max_blocks;
+}
+
+bool slab_is_tight(const struct slab *slab)
+{
+	return slab->n_out >= slab->max_blocks / 2;
+}
+
+bool slab_ran_short(const struct slab *slab)
+{
+	return slab->ran_short;
+}
+
 bool slab_is_scarce(const struct slab *slab)
 {
 	return slab->n_out >= slab->max_blocks - slab->max_blocks / 8;
@@ -78,6 +94,7 @@ static void release_block(struct slice_owner *owner)
 	struct slab *slab = block->slab;
 
 	slab->n_out--;
+	slab->ran_short &= slab_is_tight(slab);
 	if (slab->n_free >= MAX_KEPT) {
 		free(block);
 		return;
@@ -105,6 +122,7 @@ struct block *slab_take(struct slab *slab)
 	block->next_free = NULL;
 	block->len = 0;
 	slab->n_out++;
+	slab->ran_short |= slab_is_scarce(slab);
 	return block;
 }
 

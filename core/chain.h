@@ -48,7 +48,12 @@ void slab_free(struct slab *slab); /* NULL is fine; no block may be out */
 /* One reference, for the caller; NULL at the limit or out of memory: wait and try again. */
 struct block *slab_take(struct slab *slab);
 size_t slab_n_out(const struct slab *slab);
-/* The last eighth is left: what comes in should wait, so that what is to go out can. */
+bool slab_has_block(const struct slab *slab); /* under the limit */
+/* Half is out: nobody should hold more than he needs to go on. */
+bool slab_is_tight(const struct slab *slab);
+/* It was scarce, and half is not free again: whoever holds some without need lets others wait. */
+bool slab_ran_short(const struct slab *slab);
+/* The last eighth is left, for heads and for what is to go out: bodies that come in should wait. */
 bool slab_is_scarce(const struct slab *slab);
 static inline void block_unref(struct block *block)
 {

@@ -32,10 +32,20 @@ void outlet_fini(struct outlet *outlet)
 	outlet_clear(outlet);
 }
 
+static bool block_has_room(const struct outlet *outlet, size_t n)
+{
+	return outlet->block && BLOCK_BYTES - outlet->block->len >= n;
+}
+
+bool outlet_may_have_room(const struct outlet *outlet, size_t n)
+{
+	return block_has_room(outlet, n) || slab_has_block(outlet->slab);
+}
+
 uint8_t *outlet_room(struct outlet *outlet, size_t n)
 {
 	MUST(n <= BLOCK_BYTES);
-	if (!outlet->block || BLOCK_BYTES - outlet->block->len < n) {
+	if (!block_has_room(outlet, n)) {
 		block_drop(outlet);
 		outlet->block = slab_take(outlet->slab);
 	}

@@ -44,6 +44,9 @@ static inline void outlet_text(struct outlet *outlet, struct span text)
 /* Room for n bytes in a row (at most BLOCK_BYTES), to be written and then said by outlet_grew()
  * before anything else is put in. NULL: failed. */
 uint8_t *outlet_room(struct outlet *outlet, size_t n);
+/* Would outlet_room(n) be given a block? Else it can be tried again later, and nothing has failed.
+ */
+bool outlet_may_have_room(const struct outlet *outlet, size_t n);
 void outlet_grew(struct outlet *outlet, size_t n);
 /* Copies the first n bytes: cheaper than a slice when they are few. Room for them (and for what is
  * put around them) was made by outlet_room(). */

@@ -326,7 +326,7 @@ static void on_readable(struct conn *conn, void *arg)
 	for (int i = 0; i < MAX_READS && more; i++) {
 		if (client->state != STATE_HEAD && !client->wants_body)
 			break;
-		int r = h1_in_read(&client->in, conn, &more);
+		int r = h1_in_read(&client->in, conn, client->state == STATE_HEAD, &more);
 		if (r == CONN_BLOCKED)
 			break;
 		if (r != CONN_OK) {

@@ -102,10 +102,10 @@ static int block_turn(struct h1_in *in)
 	return 0;
 }
 
-static int room_make(struct h1_in *in)
+static int room_make(struct h1_in *in, bool head)
 {
 	if (!in->block) {
-		in->block = slab_is_scarce(in->slab) ? NULL : slab_take(in->slab);
+		in->block = !head && slab_is_scarce(in->slab) ? NULL : slab_take(in->slab);
 		in->from = 0;
 		if (!in->block)
 			return err_new(-ENOMEM);
@@ -120,14 +120,14 @@ static int room_make(struct h1_in *in)
 	return block_turn(in);
 }
 
-int h1_in_read(struct h1_in *in, struct conn *conn, bool *ret_more)
+int h1_in_read(struct h1_in *in, struct conn *conn, bool head, bool *ret_more)
 {
 	size_t n;
 
 	*ret_more = false;
 	if (!h1_in_has_room(in))
 		return CONN_BLOCKED;
-	int r = room_make(in);
+	int r = room_make(in, head);
 	if (r < 0)
 		return err_pass(r);
 	struct block *block = in->block;

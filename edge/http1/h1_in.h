@@ -30,9 +30,10 @@ void h1_in_use(struct h1_in *in, size_t n);
 /* More will be long in coming, perhaps: a few bytes shall not hold a block of 16 KiB meanwhile. */
 void h1_in_park(struct h1_in *in);
 /* Reads once. CONN_OK: *ret_more says whether the read was full, so that there may be more at once.
- * CONN_BLOCKED also when there is no room before what is left is used. Errors: -ENOMEM: blocks are
- * scarce; a later try may do better. */
-int h1_in_read(struct h1_in *in, struct conn *conn, bool *ret_more);
+ * CONN_BLOCKED also when there is no room before what is left is used. `head`: one is wanted, for
+ * which the last blocks are there. Errors: -ENOMEM: blocks are scarce; a later try may do better.
+ */
+int h1_in_read(struct h1_in *in, struct conn *conn, bool head, bool *ret_more);
 bool h1_in_has_room(const struct h1_in *in);
 /* What was decoded and not taken. */
 void h1_in_drop_body(struct h1_in *in);

@@ -56,16 +56,21 @@ int h1_out_check(const struct h1_out *out)
 	return out->outlet.failed ? err_new(-ENOMEM) : 0;
 }
 
+static size_t max_bytes(const struct h1_out *out)
+{
+	return slab_is_tight(out->outlet.slab) ? BLOCK_BYTES : H1_OUT_MAX_BYTES;
+}
+
 bool h1_out_has_room(const struct h1_out *out)
 {
-	return outlet_bytes(&out->outlet) < H1_OUT_MAX_BYTES &&
+	return outlet_bytes(&out->outlet) < max_bytes(out) &&
 	       outlet_slices(&out->outlet) > TEXT_SLICES;
 }
 
 /* The bytes of the first slices of `body` for which there is room. */
 static size_t piece_bytes(const struct h1_out *out, const struct chain *body)
 {
-	size_t bytes = 0, max = H1_OUT_MAX_BYTES - outlet_bytes(&out->outlet);
+	size_t bytes = 0, max = max_bytes(out) - outlet_bytes(&out->outlet);
 	struct iovec iov[CHAIN_SLICES];
 
 	if (body->bytes <= OUTLET_COPY_BYTES)
@@ -96,13 +101,17 @@ static int piece_take(struct h1_out *out, struct chain *body)
 {
 	size_t bytes = piece_bytes(out, body);
 	bool copied = bytes <= OUTLET_COPY_BYTES;
+	size_t text = FRAME_BYTES + (copied ? bytes : 0);
 
 	if (out->framing == HTTP_BODY_LENGTH && bytes > out->length_left)
 		return err_new(-EMSGSIZE);
 	/* All of a chunk's frame, or nothing of it. */
-	if ((copied || out->framing == HTTP_BODY_STREAM) &&
-	    !outlet_room(&out->outlet, FRAME_BYTES + (copied ? bytes : 0)))
-		return err_new(-ENOMEM);
+	if (copied || out->framing == HTTP_BODY_STREAM) {
+		if (!outlet_may_have_room(&out->outlet, text))
+			return PIECE_WAITS;
+		if (!outlet_room(&out->outlet, text))
+			return err_new(-ENOMEM);
+	}
 	if (out->framing == HTTP_BODY_STREAM)
 		chunk_line(out, bytes);
 	if (out->framing == HTTP_BODY_LENGTH)

@@ -17,7 +17,8 @@ struct h1_out {
 	bool ended; /* the message is whole in the outlet, or has left it */
 };
 
-/* What is composed and not sent is at most this plus one slice. */
+/* What is composed and not sent is at most this plus one slice; a block's worth while blocks are
+ * tight. */
 enum { H1_OUT_MAX_BYTES = 64 * 1024 };
 
 void h1_out_init(struct h1_out *out, struct slab *slab);

@@ -31,6 +31,8 @@ enum {
 	FAR_MS = 3600 * 1000,
 	/* Until a try to get a block that was not to be had. */
 	SCARCE_MS = 20,
+	/* Who takes less than this in limits.pressure_ms holds what others need. */
+	PRESSED_BYTES = 4096,
 	/* A head and an empty line before it must fit in a block together. */
 	MAX_HEAD_BYTES = BLOCK_BYTES - 8,
 };
@@ -91,7 +93,7 @@ static void deadline_set(struct h1_server *server)
 		if (request->wants_body && !request->tunnel) /* how long it idles is no news */
 			at = mono_min(at, request->read_at);
 		if (!h1_out_empty(&request->out))
-			at = mono_min(at, request->write_at);
+			at = mono_min(at, mono_min(request->write_at, request->look_at));
 		break;
 	case H1_SERVER_DRAIN:
 		at = request->read_at;
@@ -521,6 +523,24 @@ static bool is_last(const struct h1_server *server)
 	       request->out.framing != HTTP_BODY_TUNNEL;
 }
 
+/* How much the client takes until then decides, if blocks are scarce. */
+static void look_later(struct h1_server *server)
+{
+	struct h1_request *request = server->request;
+
+	request->looked_bytes = request->out.outlet.n_written;
+	request->look_at = in_ms(server, server->servers->limits.pressure_ms);
+}
+
+/* Blocks ran short, and this client hardly takes what lies in some. */
+static bool is_in_the_way(const struct h1_server *server)
+{
+	const struct h1_request *request = server->request;
+
+	return slab_ran_short(server->servers->maker->slab) &&
+	       request->out.outlet.n_written - request->looked_bytes < PRESSED_BYTES;
+}
+
 /* Writes, and lets the exchange fill up what became free. False: the server has ended. */
 static bool output_flush(struct h1_server *server)
 {
@@ -547,6 +567,10 @@ static bool output_flush(struct h1_server *server)
 			request->events->on_writable(request->exchange);
 		}
 	}
+	if (h1_out_empty(&request->out))
+		request->look_at = MONO_NEVER;
+	else if (request->look_at.ns == MONO_NEVER.ns)
+		look_later(server);
 	/* It has room and was given nothing: there was no block. */
 	server->scarce |= request->exchange && request->starved && h1_out_empty(&request->out);
 	return after_flush(server);
@@ -664,7 +688,8 @@ static void on_readable(struct conn *conn, void *arg)
 			interest_update(server, false);
 			return;
 		}
-		int r = h1_in_read(&server->request->in, conn, &more);
+		bool head = server->state == H1_SERVER_HEAD;
+		int r = h1_in_read(&server->request->in, conn, head, &more);
 		if (r != CONN_OK) {
 			on_input_end(server, r);
 			return;
@@ -686,6 +711,16 @@ static void on_writable(struct conn *conn, void *arg)
 		h1_server_run(server->request);
 }
 
+static void on_look(struct h1_server *server)
+{
+	if (is_in_the_way(server)) {
+		exchange_break(server, REASON_CLIENT_WRITE_TIMEOUT);
+		return;
+	}
+	look_later(server);
+	deadline_set(server);
+}
+
 static void on_exchange_deadline(struct h1_server *server)
 {
 	struct h1_request *request = server->request;
@@ -695,6 +730,8 @@ static void on_exchange_deadline(struct h1_server *server)
 		exchange_break(server, REASON_CLIENT_BODY_TIMEOUT);
 	else if (!h1_out_empty(&request->out) && !mono_before(now, request->write_at))
 		exchange_break(server, REASON_CLIENT_WRITE_TIMEOUT);
+	else if (!h1_out_empty(&request->out) && !mono_before(now, request->look_at))
+		on_look(server);
 	else
 		deadline_set(server);
 }

@@ -26,11 +26,12 @@ struct h1_server_limits {
 	int64_t body_timeout_ms;  /* no progress in a body that is wanted */
 	int64_t idle_timeout_ms;  /* between requests */
 	int64_t write_timeout_ms; /* the client takes nothing */
+	int64_t pressure_ms;      /* it hardly takes anything, while blocks are scarce */
 	int64_t linger_ms;        /* after our close (RFC 9112 9.6) */
 	int64_t drain_grace_ms; /* how long an idle connection may still bring a request in a drain
 				 */
 };
-/* 8 KiB, 16 KiB, 100; 10 s, 30 s, 75 s, 30 s, 2 s, 1 s. */
+/* 8 KiB, 16 KiB, 100; 10 s, 30 s, 75 s, 30 s, 2 s, 2 s, 1 s. */
 extern const struct h1_server_limits h1_server_limits_usual;
 
 LIST_HEAD(h1_server_list, h1_server);

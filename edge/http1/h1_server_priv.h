@@ -70,6 +70,8 @@ struct h1_request {
 	bool starved;             /* send_body() left some: on_writable is due */
 	uint32_t dropped_bytes;   /* DRAIN */
 	mono_t read_at, write_at; /* deadlines of progress */
+	mono_t look_at;           /* while output waits: when its pace is looked at */
+	uint64_t looked_bytes;    /* n_written at the look before */
 };
 #define H1_REQUEST_KIND OBJ_KIND('h', '1', 'r', 'q')
 

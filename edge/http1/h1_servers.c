@@ -22,6 +22,7 @@ const struct h1_server_limits h1_server_limits_usual = {
 	.body_timeout_ms = 30 * MS_PER_S,
 	.idle_timeout_ms = 75 * MS_PER_S,
 	.write_timeout_ms = 30 * MS_PER_S,
+	.pressure_ms = 2 * MS_PER_S,
 	.linger_ms = 2 * MS_PER_S,
 	.drain_grace_ms = MS_PER_S,
 };
@@ -80,6 +81,7 @@ struct h1_request *h1_request_new(struct h1_server *server)
 		.arena = arena,
 		.read_at = MONO_NEVER,
 		.write_at = MONO_NEVER,
+		.look_at = MONO_NEVER,
 	};
 	request->arena.max_bytes = servers->limits.max_head_bytes + ARENA_EXTRA_BYTES;
 	h1_in_init(&request->in, servers->maker->slab);

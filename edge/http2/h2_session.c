@@ -436,17 +436,17 @@ static bool is_due(const struct h2_session *session, mono_t at)
 }
 
 /* The same of a wait for the other side, which is shorter when what it holds up is needed. */
-static bool is_over_due(const struct h2_session *session, mono_t at, bool scarce)
+static bool is_over_due(const struct h2_session *session, mono_t at, bool pressed)
 {
 	const struct h2_limits *limits = &session->shared->limits;
-	int64_t less_ms = scarce ? limits->write_timeout_ms - limits->pressure_ms : 0;
+	int64_t less_ms = pressed ? limits->write_timeout_ms - limits->pressure_ms : 0;
 
 	return at.ns != MONO_NEVER.ns && is_due(session, mono_add_ms(at, -less_ms));
 }
 
-static void stream_wake(struct h2_session *session, struct h2_stream *stream, bool scarce)
+static void stream_wake(struct h2_session *session, struct h2_stream *stream, bool pressed)
 {
-	if (is_over_due(session, stream->stall_at, scarce)) {
+	if (is_over_due(session, stream->stall_at, pressed)) {
 		h2_stream_refuse(stream, H2_CANCEL);
 		session->role->on_reset(stream, session->role->write_timeout, false);
 	} else if (is_due(session, stream->wake_at)) {
@@ -456,11 +456,11 @@ static void stream_wake(struct h2_session *session, struct h2_stream *stream, bo
 }
 
 /* All that wait too long go, not just so many as make blocks plentiful for a moment. */
-static void streams_wake(struct h2_session *session, bool scarce)
+static void streams_wake(struct h2_session *session, bool pressed)
 {
 	for (size_t i = 0; i < session->n_streams; i++) {
 		if (!session->slots[i].stream->closed)
-			stream_wake(session, session->slots[i].stream, scarce);
+			stream_wake(session, session->slots[i].stream, pressed);
 	}
 }
 
@@ -495,7 +495,7 @@ static void drain_finish(struct h2_session *session)
 static void on_deadline(struct conn *conn, void *arg)
 {
 	struct h2_session *session = OBJ_CAST(struct h2_session, arg, H2_SESSION_KIND);
-	bool scarce = slab_is_scarce(session->shared->slab);
+	bool pressed = slab_ran_short(session->shared->slab);
 
 	MUST(session->conn == conn);
 	if (session->state == H2_SESSION_CLOSING && is_due(session, session->write_at)) {
@@ -512,11 +512,11 @@ static void on_deadline(struct conn *conn, void *arg)
 		h2_session_fail(session, H2_NO_ERROR, REASON_CLIENT_HEAD_TIMEOUT);
 	else if (session->n_streams == 0 && is_due(session, session->idle_at))
 		h2_session_fail(session, H2_NO_ERROR, session->role->idle);
-	else if (is_over_due(session, session->write_at, scarce) ||
-		 is_over_due(session, session->window_at, scarce))
+	else if (is_over_due(session, session->write_at, pressed) ||
+		 is_over_due(session, session->window_at, pressed))
 		h2_session_fail(session, H2_NO_ERROR, session->role->write_timeout);
 	else
-		streams_wake(session, scarce);
+		streams_wake(session, pressed);
 	wake_again(session);
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """slowhttptest's three attacks, plain and over TLS, while a good client asks: its every request is answered,
 and the attackers are shown out by the timeouts that are for them."""
+import contextlib
 import socket
 import ssl
 import subprocess
@@ -9,6 +10,7 @@ import time
 
 import pytest
 
+from clients import curl
 from cluster import WWW
 from load import reach, tls_context
 from one_edge import OneEdge
@@ -101,3 +103,32 @@ def test_slow_clients_do_not_stop_others(edge, attack, tls):
         assert edge.metric(f"meridian_edge_ended_{reason}_total") > before[reason], f"{reason} is counted"
     until(lambda: edge.metric("meridian_edge_connections_open") == 0, "they are all gone")
     until(lambda: edge.metric("meridian_edge_requests_open") == 0, "nothing is left under way")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """An edge that has few buffers; its big answer is larger than what kernels buffer."""
+    edge = OneEdge(tmp_path_factory.mktemp("small"), limits={"buffers": "8MiB"})
+    edge.program.config["workers"] = 1
+    edge.program.write_config()
+    edge.origin.answers["/big"] = plain(BIG * 3)
+    edge.origin.answers["/small"] = plain("loaded")
+    yield edge.start()
+    edge.stop()
+
+
+def test_readers_of_nothing_do_not_keep_the_buffers(small):
+    """Each holds little while there is little, small answers pass at all times, and who takes nothing goes first."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(400):
+            sock = stack.enter_context(socket.socket())
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.connect(reach(small.at))
+            sock.sendall(b"GET /big HTTP/1.1\r\nHost: " + WWW.encode() + b"\r\n\r\n")
+        until(lambda: small.metric("meridian_edge_requests_open") == 400, "all are waiting for us")
+        assert curl(small.url + "/small", "-H", f"Host: {WWW}").body == "loaded"
+        answer = curl(small.url + "/big", "-H", f"Host: {WWW}", "-o", "/dev/null", "-w", "%{size_download}\n%{http_code}")
+        assert (answer.status, answer.body) == (200, str(3 * len(BIG)))
+        assert curl(small.url + "/small", "-H", f"Host: {WWW}").body == "loaded"
+        until(lambda: small.metric("meridian_edge_ended_client_write_timeout_total") > 0, "who takes nothing goes")
+        assert small.metric("meridian_edge_ended_memory_total") == 0

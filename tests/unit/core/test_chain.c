@@ -233,10 +233,32 @@ static void last_eighth_of_a_slab_is_scarce(void **state)
 	slab_free(slab);
 }
 
+static void slab_that_ran_short_is_so_until_half_is_free(void **state)
+{
+	struct block *blocks[16];
+	struct slab *slab;
+
+	(void)state;
+	assert_int_equal(slab_new(16, &slab), 0);
+	for (size_t i = 0; i < 16; i++) {
+		assert_int_equal(slab_ran_short(slab), i >= 14);
+		assert_int_equal(slab_is_tight(slab), i >= 8);
+		assert_true(slab_has_block(slab));
+		blocks[i] = slab_take(slab);
+	}
+	assert_false(slab_has_block(slab));
+	for (size_t i = 0; i < 16; i++) {
+		assert_int_equal(slab_ran_short(slab), i <= 8);
+		block_unref(blocks[i]);
+	}
+	slab_free(slab);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(last_eighth_of_a_slab_is_scarce),
+		cmocka_unit_test(slab_that_ran_short_is_so_until_half_is_free),
 		cmocka_unit_test(slab_has_a_limit_and_reuses_blocks),
 		SLAB_TEST(chain_keeps_its_blocks_alive),
 		SLAB_TEST(adjacent_bytes_of_one_block_become_one_slice),

@@ -16,17 +16,17 @@ static void block_is_held_only_while_bytes_are_left(void **state)
 	wire_init(&wire);
 	wire_connect(&wire);
 	h1_in_init(&in, wire.slab);
-	assert_int_equal(h1_in_read(&in, wire.conn, &more), CONN_BLOCKED);
+	assert_int_equal(h1_in_read(&in, wire.conn, false, &more), CONN_BLOCKED);
 	assert_int_equal(slab_n_out(wire.slab), 0);
 	wire_say(&wire, "abcdef");
-	assert_int_equal(h1_in_read(&in, wire.conn, &more), CONN_OK);
+	assert_int_equal(h1_in_read(&in, wire.conn, false, &more), CONN_OK);
 	assert_false(more);
 	h1_in_use(&in, 2);
 	assert_true(span_eq(h1_in_left(&in), SPAN_LIT("cdef")));
 	h1_in_use(&in, 4);
 	assert_int_equal(slab_n_out(wire.slab), 0);
 	wire_hang_up(&wire);
-	assert_int_equal(h1_in_read(&in, wire.conn, &more), CONN_EOF);
+	assert_int_equal(h1_in_read(&in, wire.conn, false, &more), CONN_EOF);
 	h1_in_fini(&in);
 	conn_close(wire.conn);
 	wire_fini(&wire);
@@ -46,7 +46,7 @@ static void body_is_decoded_as_far_as_the_chain_has_room(void **state)
 	for (int i = 0; i < CHAIN_SLICES + 4; i++)
 		wire_say(&wire, "1\r\na\r\n");
 	wire_say(&wire, "0\r\n\r\nrest");
-	assert_int_equal(h1_in_read(&in, wire.conn, &more), CONN_OK);
+	assert_int_equal(h1_in_read(&in, wire.conn, false, &more), CONN_OK);
 	assert_int_equal(h1_in_decode(&in), H1_BODY_MORE);
 	assert_int_equal(in.body.bytes, CHAIN_SLICES);
 	chain_clear(&in.body);
@@ -74,16 +74,16 @@ static void what_is_left_moves_to_the_front_when_the_block_is_full(void **state)
 	wire_push_zeros(wire.slab, &zeros, BLOCK_BYTES);
 	wire_send(&wire, chain_front(&zeros));
 	chain_clear(&zeros);
-	assert_int_equal(h1_in_read(&in, wire.conn, &more), CONN_OK);
+	assert_int_equal(h1_in_read(&in, wire.conn, false, &more), CONN_OK);
 	assert_true(more);
 	assert_false(h1_in_has_room(&in));
-	assert_int_equal(h1_in_read(&in, wire.conn, &more), CONN_BLOCKED);
+	assert_int_equal(h1_in_read(&in, wire.conn, false, &more), CONN_BLOCKED);
 	/* A slice still refers to the block: another one is taken. */
 	chain_push_block(&zeros, in.block, 0, 10);
 	held = zeros.slices[0];
 	h1_in_use(&in, BLOCK_BYTES - 3);
 	wire_say(&wire, "x");
-	assert_int_equal(h1_in_read(&in, wire.conn, &more), CONN_OK);
+	assert_int_equal(h1_in_read(&in, wire.conn, false, &more), CONN_OK);
 	assert_true(span_eq(h1_in_left(&in), SPAN_LIT("000x")));
 	assert_true(held.at != in.block->bytes);
 	assert_int_equal(slab_n_out(wire.slab), 2);
@@ -105,7 +105,7 @@ static void empty_slab_is_an_error(void **state)
 	wire_connect(&wire);
 	assert_int_equal(slab_new(0, &none), 0);
 	h1_in_init(&in, none);
-	assert_int_equal(h1_in_read(&in, wire.conn, &more), -ENOMEM);
+	assert_int_equal(h1_in_read(&in, wire.conn, false, &more), -ENOMEM);
 	h1_in_fini(&in);
 	slab_free(none);
 	conn_close(wire.conn);

@@ -434,6 +434,51 @@ static void client_that_does_not_read_blocks_and_then_times_out(void **state)
 	chain_clear(&body);
 }
 
+/* A response that the client does not read, and `n` blocks that others hold. */
+static void stall(struct play *play, struct block **blocks, size_t n)
+{
+	struct chain body = { 0 };
+
+	play->servers.limits.pressure_ms = 30;
+	wire_say(&play->wire, GET);
+	PLAY_BEGUN(play, 1);
+	struct http_head head = play_head(play, 200, HTTP_BODY_STREAM, 0);
+	assert_int_equal(play->responder->ops->send_head(play->responder, &head, false), 0);
+	for (int i = 0; i < 1000; i++) {
+		if (chain_empty(&body))
+			wire_push_zeros(play->wire.slab, &body, 4 * (size_t)BLOCK_BYTES);
+		assert_int_equal(play->responder->ops->send_body(play->responder, &body, false), 0);
+		wire_turn(&play->wire);
+	}
+	chain_clear(&body);
+	for (size_t i = 0; i < n; i++)
+		blocks[i] = slab_take(play->wire.slab);
+}
+
+static void client_that_is_in_the_way_while_blocks_are_short_is_let_go(void **state)
+{
+	struct play *play = *state;
+	struct block *blocks[900];
+
+	stall(play, blocks, ARRAY_LEN(blocks));
+	EDGE_LOOP_UNTIL(play->wire.loop, play->n_gone == 1);
+	assert_int_equal(play->reason, REASON_CLIENT_WRITE_TIMEOUT);
+	for (size_t i = 0; i < ARRAY_LEN(blocks); i++)
+		block_unref(blocks[i]);
+}
+
+static void client_that_reads_slowly_has_time_while_there_are_blocks(void **state)
+{
+	struct play *play = *state;
+
+	stall(play, NULL, 0);
+	for (int i = 0; i < 5; i++)
+		loop_turn(play->wire.loop, 60);
+	assert_int_equal(play->n_gone, 0);
+	wire_hang_up(&play->wire);
+	EDGE_LOOP_UNTIL(play->wire.loop, play->n_gone == 1);
+}
+
 static void giver_is_called_when_there_is_room_again(void **state)
 {
 	struct play *play = *state;
@@ -692,6 +737,8 @@ int main(void)
 		PLAY_TEST(body_that_breaks_off_tells_the_exchange),
 		PLAY_TEST(half_closed_client_still_gets_its_answer),
 		PLAY_TEST(client_that_does_not_read_blocks_and_then_times_out),
+		PLAY_TEST(client_that_is_in_the_way_while_blocks_are_short_is_let_go),
+		PLAY_TEST(client_that_reads_slowly_has_time_while_there_are_blocks),
 		PLAY_TEST(giver_is_called_when_there_is_room_again),
 		PLAY_TEST(deadlines_have_their_reasons),
 		PLAY_TEST(waiting_for_the_exchange_has_no_deadline),
