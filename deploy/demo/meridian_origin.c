@@ -105,6 +105,24 @@ static void on_trailers(void *arg, const struct http_head *trailers)
 	(void)arg, (void)trailers; /* the page says nothing of them */
 }
 
+static void on_fault(void *arg, enum close_reason reason)
+{
+	struct visit *visit = arg;
+	struct http_head head;
+
+	visit->answered = true;
+	if (http_head_init(&head, visit->arena) == 0) {
+		head.status = (uint16_t)reason_status(reason);
+		head.reason = http_status_reason(head.status);
+		head.body = HTTP_BODY_LENGTH;
+		head.has_length = true;
+		if (visit->responder->ops->send_head(visit->responder, &head, true) == 0)
+			return;
+	}
+	visit->responder->ops->abort(visit->responder, REASON_MEMORY);
+	visit_end(visit);
+}
+
 static void on_gone(void *arg, enum close_reason reason)
 {
 	(void)reason;
@@ -120,12 +138,14 @@ static const struct request_events visit_events = {
 	.on_body = on_body,
 	.on_trailers = on_trailers,
 	.on_writable = on_writable,
+	.on_fault = on_fault,
 	.on_gone = on_gone,
 	.on_sent = on_sent,
 };
 
 static void *visit_begin(void *arg, struct responder *responder, struct http_head *head,
-			 struct arena *arena, const struct request_events **ret_events)
+			 enum close_reason fault, struct arena *arena,
+			 const struct request_events **ret_events)
 {
 	struct visit *visit = calloc(1, sizeof(*visit));
 
@@ -137,7 +157,9 @@ static void *visit_begin(void *arg, struct responder *responder, struct http_hea
 	visit->path = head->path;
 	visit->is_head = head->method == HTTP_METHOD_HEAD;
 	*ret_events = &visit_events;
-	if (head->body != HTTP_BODY_NONE) {
+	if (fault != REASON_DONE)
+		on_fault(visit, fault);
+	else if (head->body != HTTP_BODY_NONE) {
 		responder->ops->want_body(responder);
 	} else if (!send_answer(visit)) {
 		free(visit);

@@ -179,7 +179,8 @@ void exchange_refuse(struct exchange *x, enum close_reason reason)
 	x->reason = reason;
 	if (page_answer(x, page_find(x, status), NULL))
 		return;
-	exchange_answer(x, status, SPAN_LIT("text/plain; charset=utf-8"), span_str(page));
+	exchange_answer(x, status, SPAN_LIT("text/plain; charset=utf-8"),
+			page ? span_str(page) : SPAN_NONE);
 }
 
 void exchange_fail(struct exchange *x, enum close_reason reason)

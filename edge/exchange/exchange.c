@@ -142,6 +142,11 @@ static enum exchange_step step_route(struct exchange *x)
 {
 	struct span path = x->request->path;
 
+	if (x->reason != REASON_DONE) { /* of its head we know what could be read */
+		x->client.addr = conn_from(x->conn);
+		exchange_refuse(x, x->reason);
+		return STEP_WAIT;
+	}
 	if (client_find(&x->world->forward->client, x->request, conn_from(x->conn), &x->env->rng,
 			x->arena, &x->client) < 0) {
 		exchange_refuse(x, REASON_CLIENT_HEAD_LARGE);
@@ -420,6 +425,16 @@ static void on_writable(void *arg)
 	exchange_pump(OBJ_CAST(struct exchange, arg, EXCHANGE_KIND));
 }
 
+/* An answer of our own may be on its way already: then it says enough. */
+static void on_fault(void *arg, enum close_reason reason)
+{
+	struct exchange *x = OBJ_CAST(struct exchange, arg, EXCHANGE_KIND);
+
+	MUST(!x->begun);
+	if (!x->own)
+		exchange_fail(x, reason);
+}
+
 static void on_gone(void *arg, enum close_reason reason)
 {
 	struct exchange *x = OBJ_CAST(struct exchange, arg, EXCHANGE_KIND);
@@ -441,6 +456,7 @@ static const struct request_events request_events = {
 	.on_body = on_body,
 	.on_trailers = on_trailers,
 	.on_writable = on_writable,
+	.on_fault = on_fault,
 	.on_gone = on_gone,
 	.on_sent = on_sent,
 };
@@ -460,7 +476,8 @@ static struct exchange *exchange_new(struct exchange_env *env)
 }
 
 void *exchange_begin(void *arg, struct responder *responder, struct http_head *head,
-		     struct arena *arena, const struct request_events **ret_events)
+		     enum close_reason fault, struct arena *arena,
+		     const struct request_events **ret_events)
 {
 	struct exchange_env *env = arg;
 	struct exchange *x = exchange_new(env);
@@ -470,7 +487,7 @@ void *exchange_begin(void *arg, struct responder *responder, struct http_head *h
 	*x = (struct exchange){
 		.kind = EXCHANGE_KIND,
 		.state = EXCHANGE_ROUTE,
-		.reason = REASON_DONE,
+		.reason = fault,
 		.env = env,
 		.world = exchange_world_ref(env->world),
 		.responder = responder,

@@ -34,4 +34,5 @@ extern const unsigned exchange_may_follow[EXCHANGE_N_STATES]; /* bits: 1 << stat
 
 /* exchange_maker.begin; `env` is a struct exchange_env. The responder is not called from inside. */
 void *exchange_begin(void *env, struct responder *responder, struct http_head *head,
-		     struct arena *arena, const struct request_events **ret_events);
+		     enum close_reason fault, struct arena *arena,
+		     const struct request_events **ret_events);

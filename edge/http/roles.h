@@ -41,6 +41,10 @@ struct request_events {
 	void (*on_trailers)(void *exchange, const struct http_head *trailers);
 	/* There is room for response bytes again, after send_body left some. */
 	void (*on_writable)(void *exchange);
+	/* The client broke the rules in its body, or was too slow with it, and nothing of a
+	 * response was said: the exchange answers with the reason's status. No more of the body
+	 * comes. */
+	void (*on_fault)(void *exchange, enum close_reason reason);
 	/* The client has gone, or broke the protocol, before the response ended. The responder is
 	 * not to be called again; the exchange ends by itself. */
 	void (*on_gone)(void *exchange, enum close_reason reason);
@@ -81,11 +85,13 @@ struct responder {
 
 /* How a server side gets its exchanges: worker.c hands this to the listeners. */
 struct exchange_maker {
-	/* A request with a complete head. `arena` holds the head's bytes and is the exchange's to
-	 * use until on_sent/on_gone/abort; it belongs to the responder. NULL without memory: answer
-	 * 500 and close. */
+	/* A request with a complete head; or what is known of one that is refused for `fault`
+	 * (REASON_DONE: none), which is answered, logged and counted like any other. `arena` holds
+	 * the head's bytes and is the exchange's to use until on_sent/on_gone/abort; it belongs to
+	 * the responder. NULL without memory: answer 500 and close. */
 	void *(*begin)(void *arg, struct responder *responder, struct http_head *head,
-		       struct arena *arena, const struct request_events **ret_events);
+		       enum close_reason fault, struct arena *arena,
+		       const struct request_events **ret_events);
 	void *arg;
 	struct slab *slab;
 	struct loop *loop;

@@ -47,6 +47,16 @@ static bool is_line_end(struct span input, size_t at)
 	return input.at[at] == '\r' && input.at[at + 1] == '\n'; /* behind a CR is another byte */
 }
 
+/* A version ends a request's first line and begins a response's. Who speaks something else (SSH,
+ * HTTP/0.9) may wait for us behind it, and would for as long as a head may take. */
+static bool names_http(struct span line)
+{
+	static const struct span word = { (const uint8_t *)"HTTP/", 5 };
+
+	return span_starts(line, word) ||
+	       (line.len > 8 && span_starts(span_from(line, line.len - 8), word));
+}
+
 /* All controls of the next n bytes, at most 64. H1_PARSED: the head has ended. */
 static int controls_read(struct h1_scan *scan, struct span input, size_t n,
 			 const struct h1_limits *limits)
@@ -64,6 +74,8 @@ static int controls_read(struct h1_scan *scan, struct span input, size_t n,
 		if (r != H1_PARSED)
 			return r;
 		if (!is_line_end(input, at))
+			return H1_MALFORMED;
+		if (!scan->has_line && !names_http(span_from(span_first(input, at), scan->start)))
 			return H1_MALFORMED;
 		scan->has_line = true;
 		scan->line = end;

@@ -91,7 +91,8 @@ static void want_body(struct responder *responder)
 	struct h1_request *request = request_of(responder);
 	struct h1_servers *servers = request->server->servers;
 
-	if (request->body_told || request->wants_body || request->head.body == HTTP_BODY_NONE)
+	if (request->body_told || request->wants_body || request->broken ||
+	    request->head.body == HTTP_BODY_NONE)
 		return;
 	request->wants_body = true;
 	request->read_at =

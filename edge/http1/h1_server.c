@@ -119,7 +119,8 @@ static bool reads_now(const struct h1_server *server)
 		return !server->eof;
 	case H1_SERVER_EXCHANGE:
 		/* Behind the body: the next request, or news that the client has gone. */
-		if (!request->wants_body && !h1_body_ended(&request->in.decoder))
+		if (request->broken ||
+		    (!request->wants_body && !h1_body_ended(&request->in.decoder)))
 			return false;
 		return !server->eof && h1_in_has_room(&request->in);
 	case H1_SERVER_CLOSING:
@@ -192,26 +193,20 @@ static void close_lingering(struct h1_server *server)
 	server_free(server, true);
 }
 
-/* A response of our own, then the end. */
-static void answer(struct h1_server *server, enum close_reason reason)
+/* Without an exchange there is no page, and no line in the log. */
+static void answer_without_memory(struct h1_server *server)
 {
 	struct h1_request *request = server->request;
-	unsigned status = reason_status(reason);
+	struct metric_block *metrics = server->servers->maker->metrics;
 
-	MUST(!request->exchange && !request->head_sent && status);
+	MUST(!request->exchange && !request->head_sent);
 	state_set(server, H1_SERVER_CLOSING);
-	metric_add(server->servers->maker->metrics,
-		   status < 500 ? EDGE_METRIC_RESPONSES_4XX : EDGE_METRIC_RESPONSES_5XX, 1);
-	h1_write_refusal(&request->out, status, request->head.method == HTTP_METHOD_HEAD,
+	edge_metrics_ended(metrics, REASON_MEMORY);
+	metric_add(metrics, EDGE_METRIC_RESPONSES_5XX, 1);
+	h1_write_refusal(&request->out, reason_status(REASON_MEMORY),
+			 request->head.method == HTTP_METHOD_HEAD,
 			 h1_servers_date(server->servers));
 	h1_server_run_later(request);
-}
-
-/* No exchange comes of this. */
-static void refuse(struct h1_server *server, enum close_reason reason)
-{
-	edge_metrics_ended(server->servers->maker->metrics, reason);
-	answer(server, reason);
 }
 
 /* The client broke off or broke the rules while its exchange was under way. If nothing of the
@@ -219,15 +214,16 @@ static void refuse(struct h1_server *server, enum close_reason reason)
 static bool exchange_break(struct h1_server *server, enum close_reason reason)
 {
 	struct h1_request *request = server->request;
-	void *exchange = TAKE(request->exchange);
 
-	MUST(exchange);
+	MUST(request->exchange);
 	request->wants_body = false;
-	request->events->on_gone(exchange, reason);
+	request->broken = true;
+	request->keep = false;
 	if (reason_status(reason) && !request->head_sent) {
-		answer(server, reason);
+		request->events->on_fault(request->exchange, reason);
 		return true;
 	}
+	request->events->on_gone(TAKE(request->exchange), reason);
 	conn_drop(server);
 	server_free(server, true);
 	return false;
@@ -244,8 +240,8 @@ static void idle_enter(struct h1_server *server)
 	deadline_set(server);
 }
 
-/* The head is whole: from here on an exchange has it. */
-static void exchange_begin(struct h1_server *server, const struct h1_parsed *parsed)
+/* From here on an exchange has the head, or what is known of one that has a fault. */
+static void exchange_begin(struct h1_server *server, enum close_reason fault)
 {
 	const struct exchange_maker *maker = server->servers->maker;
 	struct h1_request *request = server->request;
@@ -253,14 +249,12 @@ static void exchange_begin(struct h1_server *server, const struct h1_parsed *par
 
 	state_set(server, H1_SERVER_EXCHANGE);
 	server->used = true;
-	request->keep = parsed->keep_alive;
-	request->is_final = !parsed->keep_alive;
 	request->continue_due = request->head.expects_continue;
 	h1_body_init(&request->in.decoder, request->head.body, request->head.body_length);
-	void *exchange = maker->begin(maker->arg, &request->responder, &request->head,
+	void *exchange = maker->begin(maker->arg, &request->responder, &request->head, fault,
 				      &request->arena, &events);
 	if (!exchange) {
-		refuse(server, REASON_MEMORY);
+		answer_without_memory(server);
 		return;
 	}
 	if (server->state != H1_SERVER_EXCHANGE)
@@ -269,6 +263,28 @@ static void exchange_begin(struct h1_server *server, const struct h1_parsed *par
 	request->events = events;
 	request->exchange = exchange;
 	deadline_set(server);
+}
+
+/* What follows a head that is not understood is not read. Of the head counts what was read of its
+ * first line: no field may decide anything. */
+static void refuse(struct h1_server *server, enum close_reason reason)
+{
+	struct h1_request *request = server->request;
+	const struct http_head seen = request->head;
+
+	request->broken = true;
+	request->keep = false;
+	if (http_head_init(&request->head, &request->arena) < 0) {
+		answer_without_memory(server);
+		return;
+	}
+	request->head.method = seen.method;
+	request->head.method_text = seen.method_text;
+	request->head.target = seen.target;
+	request->head.version_major = 1;
+	request->head.version_minor = seen.version_minor;
+	request->head.body = HTTP_BODY_NONE;
+	exchange_begin(server, reason);
 }
 
 /* A head of so many bytes has come. They are copied, so that a connection that waits long for its
@@ -285,12 +301,15 @@ static void head_parse(struct h1_server *server, size_t len, const struct h1_lim
 	int r = bytes.at ? h1_parse_request(bytes, scheme, limits, &request->arena, &request->head,
 					    &parsed)
 			 : err_new(-ENOBUFS);
-	if (r < 0)
-		refuse(server, REASON_MEMORY);
-	else if (r != H1_PARSED)
+	if (r < 0) {
+		answer_without_memory(server);
+	} else if (r != H1_PARSED) {
 		refuse(server, h1_outcome_reason((enum h1_outcome)r));
-	else
-		exchange_begin(server, &parsed);
+	} else {
+		request->keep = parsed.keep_alive;
+		request->is_final = !parsed.keep_alive;
+		exchange_begin(server, REASON_DONE);
+	}
 }
 
 static void head_wait(struct h1_server *server)

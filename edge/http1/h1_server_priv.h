@@ -60,6 +60,7 @@ struct h1_request {
 	void *exchange; /* NULL: none, or no more */
 	bool keep;      /* the connection serves on afterwards */
 	bool is_final;  /* the client has said that it sends no other */
+	bool broken;    /* by the client: what it says from now on is not read */
 	bool behind;    /* one before it was served in this turn: others come first */
 	bool head_sent;
 	bool tunnel;   /* what follows the heads, both ways, is no HTTP */

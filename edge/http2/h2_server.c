@@ -27,8 +27,10 @@ struct h2_server_stream {
 	struct responder responder;
 	struct arena arena;
 	const struct request_events *events;
-	void *exchange; /* NULL: none yet, or no more */
+	void *exchange;          /* NULL: none yet, or no more */
+	enum close_reason fault; /* REASON_DONE: none */
 	bool begun;
+	bool broken;       /* by the client: of its body nothing more is read */
 	bool sent;         /* our side of the stream has left whole */
 	bool continue_due; /* the client waits for a 100 */
 };
@@ -88,25 +90,32 @@ static int block_send(struct h2_server_stream *s, const struct http_head *head, 
 	return err_pass(h2_stream_send_block(&s->stream, buf_span(block), end));
 }
 
-/* A response of our own, without an exchange. */
-static void answer(struct h2_server_stream *s, enum close_reason reason)
+/* Without an exchange there is no page, and no line in the log. */
+static void answer_without_memory(struct h2_server_stream *s)
 {
 	struct metric_block *metrics = servers_of(s)->maker->metrics;
-	unsigned status = reason_status(reason);
-	const struct http_head head = { .status = (uint16_t)status, .has_length = true };
+	const struct http_head head = { .status = (uint16_t)reason_status(REASON_MEMORY),
+					.has_length = true };
 
-	MUST(!s->exchange && status);
-	metric_add(metrics, status < 500 ? EDGE_METRIC_RESPONSES_4XX : EDGE_METRIC_RESPONSES_5XX,
-		   1);
+	MUST(!s->exchange);
+	edge_metrics_ended(metrics, REASON_MEMORY);
+	metric_add(metrics, EDGE_METRIC_RESPONSES_5XX, 1);
 	s->stream.head_sent = true;
 	if (block_send(s, &head, true, true) < 0)
 		h2_stream_close(&s->stream, H2_INTERNAL_ERROR);
 }
 
+/* Of its head counts what names it: no field may decide anything. */
 static void refuse(struct h2_server_stream *s, enum close_reason reason)
 {
-	edge_metrics_ended(servers_of(s)->maker->metrics, reason);
-	answer(s, reason);
+	struct http_head *head = &s->stream.head;
+
+	head->n_fields = 0;
+	head->body = HTTP_BODY_NONE;
+	head->has_length = false;
+	head->upgrade = SPAN_NONE;
+	s->fault = reason;
+	h2_stream_due(&s->stream);
 }
 
 /* ---- the role ----------------------------------------------------------------------------------
@@ -131,7 +140,9 @@ static struct h2_stream *on_open(struct h2_session *session)
 	if (!s)
 		return NULL;
 	struct arena arena = s->arena; /* empty; perhaps with a chunk */
-	*s = (struct h2_server_stream){ .responder = { &responder_ops }, .arena = arena };
+	*s = (struct h2_server_stream){ .responder = { &responder_ops },
+					.arena = arena,
+					.fault = REASON_DONE };
 	s->arena.max_bytes = servers->shared.limits.head.max_bytes + ARENA_EXTRA_BYTES;
 	h2_stream_init(&s->stream, session);
 	http_head_init(&s->stream.head, &s->arena);
@@ -204,10 +215,10 @@ static void exchange_start(struct h2_server_stream *s)
 	const struct request_events *events = NULL;
 
 	s->begun = true;
-	void *exchange =
-		maker->begin(maker->arg, &s->responder, &s->stream.head, &s->arena, &events);
+	void *exchange = maker->begin(maker->arg, &s->responder, &s->stream.head, s->fault,
+				      &s->arena, &events);
 	if (!exchange) {
-		refuse(s, REASON_MEMORY);
+		answer_without_memory(s);
 		return;
 	}
 	if (s->stream.closed)
@@ -263,16 +274,17 @@ static void on_reset(struct h2_stream *stream, enum close_reason reason, bool re
 static void on_wake(struct h2_stream *stream)
 {
 	struct h2_server_stream *s = own(stream);
-	void *exchange = TAKE(s->exchange);
 
-	if (!exchange)
+	if (!s->exchange)
 		return;
 	stream->wants_body = false;
-	s->events->on_gone(exchange, REASON_CLIENT_BODY_TIMEOUT);
-	if (stream->head_sent)
-		h2_stream_close(stream, H2_CANCEL);
-	else
-		answer(s, REASON_CLIENT_BODY_TIMEOUT);
+	s->broken = true;
+	if (!stream->head_sent) {
+		s->events->on_fault(s->exchange, REASON_CLIENT_BODY_TIMEOUT);
+		return;
+	}
+	s->events->on_gone(TAKE(s->exchange), REASON_CLIENT_BODY_TIMEOUT);
+	h2_stream_close(stream, H2_CANCEL);
 }
 
 static void on_change(struct h2_session *session)
@@ -363,7 +375,7 @@ static void want_body(struct responder *responder)
 	static const struct http_head proceed = { .status = 100 };
 	struct h2_server_stream *s = of(responder);
 
-	if (s->stream.head.body == HTTP_BODY_NONE)
+	if (s->stream.head.body == HTTP_BODY_NONE || s->broken)
 		return;
 	if (s->continue_due && !s->stream.head_sent && chain_empty(&s->stream.in))
 		block_send(s, &proceed, false, false); /* without memory the turn's end finds it */

@@ -54,10 +54,12 @@ class OneEdge:
     def metric(self, name: str) -> float:
         return self.cluster.metric("eu-west-1", name)
 
+    def access_log(self) -> list[str]:
+        return (self.program.folder / "access.log").read_text().splitlines()
+
     def log_line(self, word: str) -> str:
-        path = self.program.folder / "access.log"
-        until(lambda: word in path.read_text(), f"the line of {word} is written")
-        return next(line for line in path.read_text().splitlines() if word in line)
+        until(lambda: any(word in line for line in self.access_log()), f"the line of {word} is written")
+        return next(line for line in self.access_log() if word in line)
 
 
 def rest(peer: Peer) -> bytes:

@@ -9,6 +9,7 @@ import pytest
 from cluster import WWW, free_port
 from one_edge import HOST, OneEdge, rest
 from origin import plain
+from wait import until
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
@@ -37,7 +38,7 @@ def edge(tmp_path_factory):
                         {"status": [401, 404, 405], "body": "ours\n", "intercept": True}]})
     config["services"].append({"name": "trace", "hosts": ["trace.example"], "trace": True, "routes": [
         {"path": {"prefix": "/"}, "proxy": {"pool": "app"}}]})
-    config["error_pages"] = [{"status": [405, 421], "file": str(folder / "405.html"), "content_type": "text/plain"}]
+    config["error_pages"] = [{"status": [400, 408, 431], "body": "page $status\n"}, {"status": [405, 421], "file": str(folder / "405.html"), "content_type": "text/plain"}]
     edge.program.write_config()
     edge.start()
     yield edge
@@ -136,6 +137,28 @@ def test_error_pages(edge):
     assert answer.startswith(b"HTTP/1.1 421 ") and answer.endswith(b"no GET here\n"), "of the whole edge"
     edge.origin.answers["/gone"] = plain("theirs", status="404 Not Found")
     assert edge.ask(b"GET /gone HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n").endswith(b"ours\n")
+
+
+REFUSED = {  # what is said; the status; the beginning of the request's line in the log
+    "control": (b"GET /bad\x01 HTTP/1.1\r\n" + HOST + b"\r\n", 400, ""),
+    "field": (b"GET /bad-field HTTP/1.1\r\n" + HOST + b"bad field: x\r\n\r\n", 400, "GET /bad-field"),
+    "chunk": (b"POST /chunk HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400, "POST /chunk"),
+    "fields": (b"GET /many HTTP/1.1\r\n" + HOST + b"X: y\r\n" * 200 + b"\r\n", 431, "GET /many"),
+    "ssh": (b"SSH-2.0-OpenSSH_9.2\r\n", 400, ""),
+    "http/0.9": (b"GET /\r\n", 400, ""),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_who_is_refused_gets_the_page_and_a_line_in_the_log(edge, case):
+    request_text, status, line = REFUSED[case]
+    before = len(edge.access_log())
+    answer = edge.ask(request_text)
+    assert answer.startswith(b"HTTP/1.1 %d " % status) and answer.endswith(b"page %d\n" % status), answer
+    assert b"Connection: close\r\n" in answer
+    until(lambda: len(edge.access_log()) > before, "its line is written")
+    assert f'"{line}' in edge.access_log()[-1] and f" {status} " in edge.access_log()[-1], edge.access_log()[-1]
+    assert edge.access_log()[-1].startswith("127.0.0.1 "), edge.access_log()[-1]
 
 
 def test_what_a_status_demands_stays_beside_the_page(edge):

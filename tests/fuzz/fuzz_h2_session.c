@@ -136,7 +136,14 @@ static void on_gone(void *arg, enum close_reason reason)
 	free(arg);
 }
 
-static const struct request_events events = { on_body, on_trailers, on_writable, on_gone, free };
+static void on_fault(void *arg, enum close_reason reason)
+{
+	(void)reason;
+	visit_answer(arg, 0);
+}
+
+static const struct request_events events = { on_body,  on_trailers, on_writable,
+					      on_fault, on_gone,     free };
 
 /* Nothing that HTTP/1.1 would read otherwise. */
 static void head_check(const struct http_head *head)
@@ -153,16 +160,22 @@ static void head_check(const struct http_head *head)
 }
 
 static void *begin(void *arg, struct responder *responder, struct http_head *head,
-		   struct arena *arena, const struct request_events **ret_events)
+		   enum close_reason fault, struct arena *arena,
+		   const struct request_events **ret_events)
 {
 	struct visit *visit = calloc(1, sizeof(*visit));
 
 	(void)arg;
-	head_check(head);
+	if (fault == REASON_DONE)
+		head_check(head);
 	if (!visit)
 		return NULL;
 	*visit = (struct visit){ .responder = responder, .arena = arena };
 	*ret_events = &events;
+	if (fault != REASON_DONE) {
+		visit_answer(visit, 0);
+		return visit;
+	}
 	if (head->upgrade.len) {
 		visit_tunnel(visit);
 		return visit;

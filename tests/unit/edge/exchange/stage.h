@@ -378,11 +378,16 @@ static inline void stage_open(struct stage *stage)
 	stage->head.version_minor = 1;
 }
 
-static inline void stage_begin(struct stage *stage)
+static inline void stage_begin_with(struct stage *stage, enum close_reason fault)
 {
-	stage->exchange = exchange_begin(&stage->env, &stage->client.responder, &stage->head,
+	stage->exchange = exchange_begin(&stage->env, &stage->client.responder, &stage->head, fault,
 					 &stage->arena, &stage->events);
 	assert_non_null(stage->exchange);
+}
+
+static inline void stage_begin(struct stage *stage)
+{
+	stage_begin_with(stage, REASON_DONE);
 }
 
 /* The responder has sent all. */

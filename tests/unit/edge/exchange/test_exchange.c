@@ -213,6 +213,45 @@ static void held_body_that_is_too_large_gets_413(void **state)
 	stage_close(&stage);
 }
 
+static void head_with_a_fault_is_answered_and_counted(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage);
+	stage_begin_with(&stage, REASON_CLIENT_URI_LONG);
+	EDGE_LOOP_UNTIL(stage.loop, stage.client.ended);
+	assert_int_equal(stage.client.status, 414);
+	stage_sent(&stage);
+	assert_int_equal(stage.origin.n_begun, 0);
+	assert_int_equal(stage_ended("client_uri_long"), 1);
+	assert_int_equal(metric_read("meridian_edge_requests_total", NULL), 1);
+	stage_close(&stage);
+}
+
+static void fault_in_a_body_is_answered_unless_an_answer_is_on_its_way(void **state)
+{
+	static const bool held[] = { true, false };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(held); i++) {
+		struct stage stage;
+		stage_open(&stage);
+		stage.routes[0].proxy.buffer_request_bytes = held[i] ? 10 : 0;
+		stage.head.method = HTTP_METHOD_POST;
+		stage.head.body = HTTP_BODY_STREAM;
+		stage_begin(&stage);
+		EDGE_LOOP_UNTIL(stage.loop, stage.client.n_wants == 1);
+		stage.events->on_fault(stage.exchange, REASON_CLIENT_BODY_TIMEOUT);
+		stage.events->on_fault(stage.exchange, REASON_CLIENT_MALFORMED);
+		EDGE_LOOP_UNTIL(stage.loop, stage.client.ended);
+		assert_int_equal(stage.client.status, 408);
+		stage_sent(&stage);
+		assert_int_equal(stage_ended("client_body_timeout"), 1);
+		stage_close(&stage);
+	}
+}
+
 static void body_over_the_limit_of_its_route_gets_413(void **state)
 {
 	struct stage stage;
@@ -407,6 +446,8 @@ int main(void)
 		cmocka_unit_test(body_that_comes_after_our_own_answer_is_dropped),
 		cmocka_unit_test(held_body_asks_an_origin_when_it_is_whole),
 		cmocka_unit_test(held_body_that_is_too_large_gets_413),
+		cmocka_unit_test(head_with_a_fault_is_answered_and_counted),
+		cmocka_unit_test(fault_in_a_body_is_answered_unless_an_answer_is_on_its_way),
 		cmocka_unit_test(body_over_the_limit_of_its_route_gets_413),
 		cmocka_unit_test(trailers_go_both_ways),
 		cmocka_unit_test(tunnel_carries_bytes_both_ways),

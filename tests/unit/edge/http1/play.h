@@ -27,7 +27,7 @@ struct play {
 	size_t n_body, n_body_all;
 	char trailers[256]; /* "name=value;" each */
 	bool body_ended;
-	unsigned n_begun, n_sent, n_gone, n_writable, n_closed;
+	unsigned n_begun, n_faults, n_sent, n_gone, n_writable, n_closed;
 	enum close_reason reason;
 };
 
@@ -117,7 +117,21 @@ static void play_on_sent(void *arg)
 	play->responder = NULL;
 }
 
+/* The status, and nothing else. */
+static void play_on_fault(void *arg, enum close_reason reason)
+{
+	struct play *play = arg;
+	struct http_head head = play_head(play, reason_status(reason), HTTP_BODY_LENGTH, 0);
+
+	assert_non_null(play->responder);
+	play->n_faults++;
+	play->reason = reason;
+	edge_metrics_ended(play->metrics, reason);
+	assert_int_equal(play->responder->ops->send_head(play->responder, &head, true), 0);
+}
+
 static const struct request_events play_events = {
+	.on_fault = play_on_fault,
 	.on_body = play_on_body,
 	.on_trailers = play_on_trailers,
 	.on_writable = play_on_writable,
@@ -126,11 +140,19 @@ static const struct request_events play_events = {
 };
 
 static void *play_begin(void *arg, struct responder *responder, struct http_head *head,
-			struct arena *arena, const struct request_events **ret_events)
+			enum close_reason fault, struct arena *arena,
+			const struct request_events **ret_events)
 {
 	struct play *play = arg;
 
 	assert_null(play->responder); /* one at a time */
+	if (fault != REASON_DONE) {
+		play->responder = responder;
+		play->arena = arena;
+		*ret_events = &play_events;
+		play_on_fault(play, fault);
+		return play;
+	}
 	play->n_begun++;
 	if (play->out_of_memory)
 		return NULL;

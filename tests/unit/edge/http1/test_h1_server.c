@@ -381,7 +381,7 @@ static void malformed_body_tells_the_exchange_and_gets_400(void **state)
 			      "zz\r\n");
 	WIRE_EXPECT(&play->wire, "HTTP/1.1 400 ");
 	WIRE_EXPECT_END(&play->wire);
-	assert_int_equal(play->n_gone, 1);
+	assert_int_equal(play->n_faults, 1);
 	assert_int_equal(play->reason, REASON_CLIENT_MALFORMED);
 }
 

@@ -149,9 +149,20 @@ static void visit_on_sent(void *arg)
 	visit->responder = NULL;
 }
 
-static const struct request_events visit_events = { visit_on_body, visit_on_trailers,
-						    visit_on_writable, visit_on_gone,
-						    visit_on_sent };
+/* The status, and nothing else. */
+static void visit_on_fault(void *arg, enum close_reason reason)
+{
+	struct h2_visit *visit = arg;
+	struct http_head head = visit_head(visit, reason_status(reason), HTTP_BODY_LENGTH, 0);
+
+	visit->reason = reason;
+	edge_metrics_ended(visit->play->metrics, reason);
+	assert_int_equal(visit->responder->ops->send_head(visit->responder, &head, true), 0);
+}
+
+static const struct request_events visit_events = { visit_on_body,     visit_on_trailers,
+						    visit_on_writable, visit_on_fault,
+						    visit_on_gone,     visit_on_sent };
 
 static inline void visit_act(struct h2_visit *visit)
 {
@@ -172,7 +183,8 @@ static inline void visit_act(struct h2_visit *visit)
 }
 
 static void *visit_begin(void *arg, struct responder *responder, struct http_head *head,
-			 struct arena *arena, const struct request_events **ret_events)
+			 enum close_reason fault, struct arena *arena,
+			 const struct request_events **ret_events)
 {
 	struct h2_play *play = arg;
 	struct h2_visit *visit = &play->visits[play->n_visits++];
@@ -189,6 +201,10 @@ static void *visit_begin(void *arg, struct responder *responder, struct http_hea
 		return NULL;
 	}
 	*ret_events = &visit_events;
+	if (fault != REASON_DONE) {
+		visit_on_fault(visit, fault);
+		return visit;
+	}
 	visit_act(visit);
 	return visit;
 }

@@ -46,18 +46,19 @@ static const struct request_events request_events = {
 
 /* Says 204 to everybody. */
 static void *begin(void *arg, struct responder *responder, struct http_head *head,
-		   struct arena *arena, const struct request_events **ret_events)
+		   enum close_reason fault, struct arena *arena,
+		   const struct request_events **ret_events)
 {
 	struct world *world = arg;
 	struct http_head answer;
 
 	(void)head;
-	world->n_begun++;
+	world->n_begun += fault == REASON_DONE;
 	addr_text(conn_from(responder->ops->conn(responder)), world->from);
 	addr_text(conn_local(responder->ops->conn(responder)), world->to);
 	*ret_events = &request_events;
 	assert_int_equal(http_head_init(&answer, arena), 0);
-	answer.status = 204;
+	answer.status = (uint16_t)(fault == REASON_DONE ? 204 : reason_status(fault));
 	if (!world->hold)
 		assert_int_equal(responder->ops->send_head(responder, &answer, true), 0);
 	return world;
