@@ -5,7 +5,6 @@
  */
 #include "cluster/cluster.h"
 
-#include <pthread.h>
 #include <time.h>
 
 #include "cluster/cluster_priv.h"
@@ -106,26 +105,12 @@ static int open_sockets(struct cluster *cluster, struct sock_registry *socks)
 	return 0;
 }
 
-static void *run_thread(void *arg)
-{
-	struct cluster *cluster = OBJ_CAST(struct cluster, arg, CLUSTER_KIND);
-	int r = loop_run(cluster->loop);
-
-	if (r < 0)
-		LOG_ERROR("cluster.loop_failed", kv_err(r));
-	return NULL;
-}
-
 static void cluster_free(struct cluster *cluster)
 {
 	struct subscriber *subscriber;
 
-	if (cluster->loop) {
-		drive_stop(cluster);
-		if (cluster->mailbox.loop)
-			mailbox_close(&cluster->mailbox);
-	}
-	loop_free(cluster->loop);
+	loop_thread_stop(&cluster->thread);
+	loop_thread_fini(&cluster->thread);
 	while ((subscriber = SLIST_FIRST(&cluster->subscribers))) {
 		SLIST_REMOVE_HEAD(&cluster->subscribers, entry);
 		free(subscriber);
@@ -137,18 +122,21 @@ static void cluster_free(struct cluster *cluster)
 	OBJ_FREE(cluster);
 }
 
+static void on_end(void *arg)
+{
+	drive_stop(OBJ_CAST(struct cluster, arg, CLUSTER_KIND));
+}
+
 static int start_thread(struct cluster *cluster)
 {
 	int r = cluster_metrics_init(&cluster->metrics);
 
 	if (r == 0)
-		r = loop_new("cluster", &cluster->loop);
-	if (r == 0)
-		r = mailbox_open(&cluster->mailbox, cluster->loop);
+		r = loop_thread_init(&cluster->thread, "cluster", on_end, cluster);
 	if (r == 0)
 		r = drive_start(cluster);
 	if (r == 0)
-		r = -pthread_create(&cluster->thread, NULL, run_thread, cluster);
+		r = loop_thread_start(&cluster->thread);
 	return r < 0 ? err_pass(r) : 0;
 }
 
@@ -188,7 +176,7 @@ struct order {
 
 static void on_left(void *arg)
 {
-	loop_stop(OBJ_CAST(struct cluster, arg, CLUSTER_KIND)->loop);
+	loop_stop(OBJ_CAST(struct cluster, arg, CLUSTER_KIND)->thread.loop);
 }
 
 static void on_stop_mail(struct mail *mail, bool dropped)
@@ -200,13 +188,13 @@ static void on_stop_mail(struct mail *mail, bool dropped)
 	if (dropped)
 		return;
 	if (!order->leave || swim_n_live(cluster->swim) <= 1) {
-		loop_stop(cluster->loop);
+		loop_stop(cluster->thread.loop);
 		return;
 	}
 	cluster->leaving = true;
 	drive_step(cluster, &event);
-	loop_timer_init(&order->timer, cluster->loop, on_left, cluster);
-	loop_timer_set(&order->timer, mono_add_ms(loop_now(cluster->loop), LEAVE_MS));
+	loop_timer_init(&order->timer, cluster->thread.loop, on_left, cluster);
+	loop_timer_set(&order->timer, mono_add_ms(loop_now(cluster->thread.loop), LEAVE_MS));
 }
 
 static void end_thread(struct cluster *cluster, bool leave)
@@ -217,8 +205,8 @@ static void end_thread(struct cluster *cluster, bool leave)
 		return;
 	MUST(cluster->kind == CLUSTER_KIND);
 	order.mail.fn = on_stop_mail;
-	mailbox_post(&cluster->mailbox, &order.mail);
-	pthread_join(cluster->thread, NULL);
+	mailbox_post(&cluster->thread.mailbox, &order.mail);
+	loop_thread_join(&cluster->thread);
 	loop_timer_stop(&order.timer);
 	cluster_free(cluster);
 }
@@ -269,7 +257,7 @@ int cluster_subscribe(struct cluster *cluster, struct mailbox *mailbox, cluster_
 	subscribing->mail.fn = on_subscribe_mail;
 	subscribing->cluster = cluster;
 	subscribing->subscriber = subscriber;
-	mailbox_post(&cluster->mailbox, &subscribing->mail);
+	mailbox_post(&cluster->thread.mailbox, &subscribing->mail);
 	return 0;
 }
 
@@ -316,7 +304,7 @@ static int post_report(struct cluster *cluster, uint32_t key, struct span bytes,
 	if (bytes.len > 0)
 		memcpy(report->bytes, bytes.at, bytes.len);
 	report->mail.fn = on_report_mail;
-	mailbox_post(&cluster->mailbox, &report->mail);
+	mailbox_post(&cluster->thread.mailbox, &report->mail);
 	return 0;
 }
 

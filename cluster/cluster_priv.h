@@ -14,6 +14,7 @@
 #include "cluster/wire/tcp.h"
 #include "cluster/wire/udp.h"
 #include "cluster/wire/wire.h"
+#include "core/loop_thread.h"
 
 #define CLUSTER_KIND OBJ_KIND('c', 'l', 'u', 's')
 
@@ -51,11 +52,9 @@ struct cluster {
 	uint32_t kind;
 	const struct node_conf *node;    /* borrowed */
 	const struct cluster_conf *conf; /* borrowed */
-	pthread_t thread;
-	struct loop *loop;      /* the thread's */
-	struct mailbox mailbox; /* reports and orders from other threads */
-	int udp_fd, tcp_fd;     /* the registry's */
-	struct addr addr;       /* where others reach us */
+	struct loop_thread thread;       /* reports and orders come by its mailbox */
+	int udp_fd, tcp_fd;              /* the registry's */
+	struct addr addr;                /* where others reach us */
 
 	struct keyring keyring;
 	struct identity *identity;

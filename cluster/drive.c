@@ -31,7 +31,7 @@ static void count(struct cluster *cluster, enum cluster_metric which, uint64_t n
 static void on_turn_end(void *arg)
 {
 	struct cluster *cluster = OBJ_CAST(struct cluster, arg, CLUSTER_KIND);
-	int64_t took_us = mono_diff_us(mono_read(), loop_now(cluster->loop));
+	int64_t took_us = mono_diff_us(mono_read(), loop_now(cluster->thread.loop));
 
 	cluster->in_turn = false;
 	metric_observe_us(cluster->metrics.block, CLUSTER_METRIC_TURN_TIME,
@@ -46,7 +46,7 @@ static struct cluster *enter(void *arg)
 	struct cluster *cluster = OBJ_CAST(struct cluster, arg, CLUSTER_KIND);
 
 	if (!cluster->in_turn)
-		loop_defer(cluster->loop, &cluster->turn_task);
+		loop_defer(cluster->thread.loop, &cluster->turn_task);
 	cluster->in_turn = true;
 	return cluster;
 }
@@ -61,8 +61,8 @@ static void send_one(struct cluster *cluster, const struct swim_send *send)
 	size_t len = wire_encode(&cluster->out, &send->message, cluster->bytes, max);
 	struct span plain = span_of(cluster->bytes, len);
 	int r = len == 0 ? err_new(-EMSGSIZE)
-		: by_udp ? links_send(cluster->links, loop_now(cluster->loop), to, &send->addr,
-				      plain)
+		: by_udp ? links_send(cluster->links, loop_now(cluster->thread.loop), to,
+				      &send->addr, plain)
 			 : tcp_send(cluster->tcp, to, &send->addr, plain);
 
 	if (r < 0 || r == LINKS_DROPPED)
@@ -124,7 +124,8 @@ static void on_view_timer(void *arg)
 {
 	struct cluster *cluster = enter(arg);
 
-	loop_timer_set(&cluster->view_timer, mono_add_ms(loop_now(cluster->loop), CLUSTER_VIEW_MS));
+	loop_timer_set(&cluster->view_timer,
+		       mono_add_ms(loop_now(cluster->thread.loop), CLUSTER_VIEW_MS));
 	if (cluster->view_due)
 		publish_view(cluster);
 	else
@@ -136,14 +137,14 @@ static void view_changed(struct cluster *cluster)
 {
 	cluster->view_due = true;
 	if (cluster->view_timer.at.ns == MONO_NEVER.ns)
-		loop_timer_set(&cluster->view_timer, loop_now(cluster->loop));
+		loop_timer_set(&cluster->view_timer, loop_now(cluster->thread.loop));
 }
 
 void drive_step(struct cluster *cluster, const struct swim_event *event)
 {
 	struct swim_actions actions;
 
-	swim_step(cluster->swim, loop_now(cluster->loop), event, &actions);
+	swim_step(cluster->swim, loop_now(cluster->thread.loop), event, &actions);
 	if (actions.incarnation_raised &&
 	    identity_raise_incarnation(cluster->identity, actions.incarnation) < 0)
 		LOG_ERROR("cluster.incarnation_unsaved",
@@ -179,7 +180,7 @@ static bool is_routine(enum reject why)
 static void on_rejected(void *arg, const struct addr *from, enum reject why)
 {
 	struct cluster *cluster = enter(arg);
-	mono_t now = loop_now(cluster->loop);
+	mono_t now = loop_now(cluster->thread.loop);
 
 	cluster_metrics_rejected(&cluster->metrics, why);
 	if (is_routine(why) || mono_before(now, cluster->reject_said_at[why]))
@@ -208,7 +209,7 @@ static const char *refusal_text(enum seal_hint why)
 static void on_refused(void *arg, const struct addr *by, enum seal_hint why)
 {
 	struct cluster *cluster = enter(arg);
-	mono_t now = loop_now(cluster->loop);
+	mono_t now = loop_now(cluster->thread.loop);
 
 	if (mono_before(now, cluster->refused_at))
 		return;
@@ -283,8 +284,8 @@ static void on_datagram(void *arg, const struct addr *from, struct span packet)
 
 	count(cluster, CLUSTER_METRIC_PACKETS_IN, 1);
 	count(cluster, CLUSTER_METRIC_BYTES_IN, packet.len);
-	links_receive(cluster->links, loop_now(cluster->loop), loop_wall_s(cluster->loop), from,
-		      packet);
+	links_receive(cluster->links, loop_now(cluster->thread.loop),
+		      loop_wall_s(cluster->thread.loop), from, packet);
 }
 
 static void send_packet(void *arg, const struct addr *to, struct span packet)
@@ -329,7 +330,7 @@ static void on_line_message(void *arg, const struct member_id *from, const struc
 	STAILQ_INSERT_TAIL(&cluster->inbox, item, entry);
 	cluster->n_inbox++;
 	if (decode(cluster, &item->door, addr, plain, &item->message)) {
-		loop_defer(cluster->loop, &cluster->work_task);
+		loop_defer(cluster->thread.loop, &cluster->work_task);
 		return;
 	}
 	STAILQ_REMOVE(&cluster->inbox, item, inbox_item, entry);
@@ -395,7 +396,7 @@ static void on_work(void *arg)
 	while (!STAILQ_EMPTY(&cluster->inbox) && mono_diff_us(mono_read(), begun) < WORK_US)
 		inbox_step(cluster);
 	if (!STAILQ_EMPTY(&cluster->inbox) || cluster->n_evidence > 0)
-		loop_defer(cluster->loop, &cluster->work_task);
+		loop_defer(cluster->thread.loop, &cluster->work_task);
 }
 
 /* It may be told from inside a step, so it waits for the end of the turn. */
@@ -412,7 +413,7 @@ static void on_lost(void *arg, const struct member_id *id, const struct addr *ad
 		.addr = *addr,
 		.what = why == TCP_REFUSED ? SWIM_REFUSED : SWIM_LINE_LOST,
 	};
-	loop_defer(cluster->loop, &cluster->work_task);
+	loop_defer(cluster->thread.loop, &cluster->work_task);
 }
 
 /* --- time ----------------------------------------------------------------------------------- */
@@ -427,7 +428,7 @@ static void on_swim_timer(void *arg)
 static void on_tick(void *arg)
 {
 	struct cluster *cluster = enter(arg);
-	mono_t now = loop_now(cluster->loop);
+	mono_t now = loop_now(cluster->thread.loop);
 
 	loop_timer_set(&cluster->tick_timer, mono_add_ms(now, LINKS_TICK_MS));
 	links_tick(cluster->links, now);
@@ -449,7 +450,7 @@ static void count_members(struct cluster *cluster)
 
 static void say_when_alone(struct cluster *cluster)
 {
-	mono_t now = loop_now(cluster->loop);
+	mono_t now = loop_now(cluster->thread.loop);
 
 	if (cluster->has_met || cluster->conf->n_join == 0 ||
 	    mono_diff_ms(now, cluster->started_at) < ALONE_FIRST_MS ||
@@ -467,7 +468,8 @@ static void on_second(void *arg)
 {
 	struct cluster *cluster = enter(arg);
 
-	loop_timer_set(&cluster->second_timer, mono_add_ms(loop_now(cluster->loop), SECOND_MS));
+	loop_timer_set(&cluster->second_timer,
+		       mono_add_ms(loop_now(cluster->thread.loop), SECOND_MS));
 	cluster_metrics_take(&cluster->metrics, cluster->swim);
 	count_members(cluster);
 	say_when_alone(cluster);
@@ -512,13 +514,13 @@ static int start_core(struct cluster *cluster)
 
 	if (r < 0)
 		return err_pass(r);
-	proof_init(&cluster->proof, cluster->identity, cluster->loop);
+	proof_init(&cluster->proof, cluster->identity, cluster->thread.loop);
 	return err_pass(swim_new(&swim_conf_wan, &cluster->proof.env, &self, seed, &cluster->swim));
 }
 
 static int start_transport(struct cluster *cluster)
 {
-	struct loop *loop = cluster->loop;
+	struct loop *loop = cluster->thread.loop;
 	int r = udp_new(loop, cluster->udp_fd, &udp_out, cluster, &cluster->udp);
 
 	if (r == 0)
@@ -551,7 +553,7 @@ static void say_who_we_are(struct cluster *cluster)
 
 int drive_start(struct cluster *cluster)
 {
-	struct loop *loop = cluster->loop;
+	struct loop *loop = cluster->thread.loop;
 	mono_t now = loop_now(loop);
 
 	STAILQ_INIT(&cluster->inbox);
@@ -584,13 +586,13 @@ void drive_stop(struct cluster *cluster)
 	loop_timer_stop(&cluster->tick_timer);
 	loop_timer_stop(&cluster->second_timer);
 	loop_timer_stop(&cluster->view_timer);
-	loop_undefer(cluster->loop, &cluster->work_task);
+	loop_undefer(cluster->thread.loop, &cluster->work_task);
 	seeds_free(cluster->seeds);
 	tcp_free(cluster->tcp);
 	links_free(cluster->links);
 	udp_free(cluster->udp);
 	swim_free(cluster->swim);
-	loop_undefer(cluster->loop, &cluster->turn_task);
+	loop_undefer(cluster->thread.loop, &cluster->turn_task);
 	while (cluster->n_inbox > 0)
 		inbox_drop_first(cluster);
 	door_fini(&cluster->in);

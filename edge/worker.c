@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "core/error.h"
+#include "core/loop_thread.h"
 #include "core/obj.h"
 #include "edge/exchange/exchange.h"
 #include "edge/http1/h1_client.h"
@@ -40,19 +41,16 @@ TAILQ_HEAD(port_list, port);
 struct worker {
 	uint32_t kind;
 	struct worker_setup setup;
-	pthread_t thread;
-	bool started, stopped;
-	struct loop *loop;
+	struct loop_thread thread;
 	struct slab *slab;
 	struct metric_block *metrics;
-	struct mailbox mailbox;
 	struct exchange_env env;
 	struct exchange_maker maker;
 	struct port_list ports;
 	bool draining;
 	unsigned n_lingered; /* looks at those that linger, at the end of a drain */
 	struct loop_timer lingered;
-	struct mail stop_mail, drained_mail;
+	struct mail drained_mail;
 };
 
 /* ---- what the worker tells the control ---------------------------------------------------------
@@ -115,7 +113,7 @@ static void drained_check(struct worker *worker)
 	if (conn_any_lingers() && worker->n_lingered < LINGER_LOOKS) {
 		worker->n_lingered++;
 		loop_timer_set(&worker->lingered,
-			       mono_add_ms(loop_now(worker->loop), LINGER_LOOK_MS));
+			       mono_add_ms(loop_now(worker->thread.loop), LINGER_LOOK_MS));
 		return;
 	}
 	worker->draining = false; /* it is told once */
@@ -212,7 +210,7 @@ static int port_open(struct worker *worker, const struct edge_plan *plan, size_t
 			       .name = strdup(section->name),
 			       .fd = fd };
 	TAILQ_INSERT_TAIL(&worker->ports, port, link);
-	loop_timer_init(&port->closing, worker->loop, on_port_closing, port);
+	loop_timer_init(&port->closing, worker->thread.loop, on_port_closing, port);
 	const struct listener_setup setup = {
 		.name = port->name,
 		.fds = &port->fd,
@@ -251,7 +249,7 @@ static bool plan_has(const struct edge_plan *plan, const struct addr *address)
 
 static void port_drain(struct port *port, bool close_socket)
 {
-	struct loop *loop = port->worker->loop;
+	struct loop *loop = port->worker->thread.loop;
 
 	if (!close_socket) {
 		listener_drain(port->listener);
@@ -305,7 +303,8 @@ static int plan_take(struct worker *worker, const struct plan_mail *order)
 	int r = 0;
 
 	if (order->log && !worker->env.log)
-		r = access_log_new(order->log, worker->loop, worker->metrics, &worker->env.log);
+		r = access_log_new(order->log, worker->thread.loop, worker->metrics,
+				   &worker->env.log);
 	if (r < 0)
 		return err_pass(r);
 	r = worker_world_new(&worker->env, order->plan, &world);
@@ -349,7 +348,7 @@ int worker_set_plan(struct worker *worker, const struct worker_orders *orders)
 	order->origins = orders->origins;
 	order->log = orders->log;
 	memcpy(order->fds, orders->fds, n_fds * sizeof(int));
-	mailbox_post(&worker->mailbox, &order->mail);
+	mailbox_post(&worker->thread.mailbox, &order->mail);
 	return 0;
 }
 
@@ -381,13 +380,14 @@ static void on_certs(struct snapshot *snapshot, void *arg)
 int worker_set_certs(struct worker *worker, struct edge_certs *certs)
 {
 	snapshot_ref(&certs->snapshot);
-	return err_pass(snapshot_post(&worker->mailbox, &certs->snapshot, on_certs, worker));
+	return err_pass(snapshot_post(&worker->thread.mailbox, &certs->snapshot, on_certs, worker));
 }
 
 int worker_set_origins(struct worker *worker, struct origin_view *origins)
 {
 	snapshot_ref(&origins->snapshot);
-	return err_pass(snapshot_post(&worker->mailbox, &origins->snapshot, on_origins, worker));
+	return err_pass(
+		snapshot_post(&worker->thread.mailbox, &origins->snapshot, on_origins, worker));
 }
 
 struct drain_mail {
@@ -418,45 +418,28 @@ int worker_drain(struct worker *worker, bool close_sockets)
 	if (!order)
 		return err_new(-ENOMEM);
 	*order = (struct drain_mail){ { .fn = on_drain_mail }, worker, close_sockets };
-	mailbox_post(&worker->mailbox, &order->mail);
+	mailbox_post(&worker->thread.mailbox, &order->mail);
 	return 0;
-}
-
-static void on_stop_mail(struct mail *mail, bool dropped)
-{
-	(void)dropped;
-	loop_stop(CONTAINER_OF(mail, struct worker, stop_mail)->loop);
 }
 
 /* ---- life --------------------------------------------------------------------------------------
  */
 
 /* On the worker's own thread, if it ever had one: what lingers is the thread's. */
-static void worker_close(struct worker *worker)
+static void on_end(void *arg)
 {
+	struct worker *worker = OBJ_CAST(struct worker, arg, WORKER_KIND);
 	struct port *port;
 
 	while ((port = TAILQ_FIRST(&worker->ports)))
 		port_free(port);
-	mailbox_close(&worker->mailbox);
 	exchange_world_unref(worker->env.world);
 	worker->env.world = NULL;
 	loop_timer_stop(&worker->lingered);
-	conn_end_lingering(worker->loop);
+	conn_end_lingering(worker->thread.loop);
 	exchange_env_fini(&worker->env);
 	access_log_free(worker->env.log);
 	worker->env.log = NULL;
-}
-
-static void *worker_main(void *arg)
-{
-	struct worker *worker = OBJ_CAST(struct worker, arg, WORKER_KIND);
-	int r = loop_run(worker->loop);
-
-	if (r < 0)
-		LOG_ERROR("worker.loop", kv_uint("worker", worker->setup.slot), kv_err(r));
-	worker_close(worker);
-	return NULL;
 }
 
 static int worker_make(struct worker *worker)
@@ -464,19 +447,17 @@ static int worker_make(struct worker *worker)
 	char name[32];
 
 	snprintf(name, sizeof(name), "worker-%u", worker->setup.slot);
-	int r = loop_new(name, &worker->loop);
+	int r = loop_thread_init(&worker->thread, name, on_end, worker);
 	if (r == 0)
-		loop_timer_init(&worker->lingered, worker->loop, on_lingered, worker);
+		loop_timer_init(&worker->lingered, worker->thread.loop, on_lingered, worker);
 	if (r == 0)
 		r = slab_new(worker->setup.max_blocks, &worker->slab);
 	if (r == 0)
 		r = edge_metrics_new(&worker->metrics);
-	if (r == 0)
-		r = mailbox_open(&worker->mailbox, worker->loop);
 	if (r < 0)
 		return err_pass(r);
 	worker->env = (struct exchange_env){
-		.loop = worker->loop,
+		.loop = worker->thread.loop,
 		.slab = worker->slab,
 		.metrics = worker->metrics,
 		.begin_requester = h1_client_begin,
@@ -488,7 +469,7 @@ static int worker_make(struct worker *worker)
 		.begin = exchange_begin,
 		.arg = &worker->env,
 		.slab = worker->slab,
-		.loop = worker->loop,
+		.loop = worker->thread.loop,
 		.metrics = worker->metrics,
 	};
 	return 0;
@@ -496,9 +477,10 @@ static int worker_make(struct worker *worker)
 
 static void worker_drop(struct worker *worker)
 {
+	loop_thread_stop(&worker->thread);
 	metric_block_free(worker->metrics);
 	slab_free(worker->slab);
-	loop_free(worker->loop);
+	loop_thread_fini(&worker->thread);
 	OBJ_FREE(worker);
 }
 
@@ -509,7 +491,6 @@ int worker_new(const struct worker_setup *setup, struct worker **ret_worker)
 	if (!worker)
 		return err_new(-ENOMEM);
 	worker->setup = *setup;
-	worker->stop_mail.fn = on_stop_mail;
 	worker->drained_mail.fn = on_drained_mail;
 	TAILQ_INIT(&worker->ports);
 	int r = worker_make(worker);
@@ -523,29 +504,17 @@ int worker_new(const struct worker_setup *setup, struct worker **ret_worker)
 
 int worker_start(struct worker *worker)
 {
-	int r = -pthread_create(&worker->thread, NULL, worker_main, worker);
-
-	worker->started = r == 0;
-	return r < 0 ? err_new(r) : 0;
+	return err_pass(loop_thread_start(&worker->thread));
 }
 
 void worker_stop(struct worker *worker)
 {
-	if (!worker || worker->stopped)
-		return;
-	worker->stopped = true;
-	if (worker->started) {
-		mailbox_post(&worker->mailbox, &worker->stop_mail);
-		pthread_join(worker->thread, NULL);
-	} else {
-		worker_close(worker);
-	}
+	if (worker)
+		loop_thread_stop(&worker->thread);
 }
 
 void worker_free(struct worker *worker)
 {
-	if (!worker)
-		return;
-	worker_stop(worker);
-	worker_drop(worker);
+	if (worker)
+		worker_drop(worker);
 }

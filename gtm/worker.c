@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "core/loop_thread.h"
 #include "core/net/conn.h"
 #include "core/obj.h"
 #include "gtm/server/gtm_metrics.h"
@@ -20,10 +21,7 @@ enum { DRAIN_CHECK_MS = 20, DRAIN_MS = 2000 };
 struct worker {
 	uint32_t kind;
 	struct worker_setup setup;
-	pthread_t thread;
-	bool started, stopped;
-	struct loop *loop;
-	struct mailbox mailbox;
+	struct loop_thread thread;
 	struct gtm_world *world; /* a reference */
 	struct serving serving;
 	struct udp_server **udp; /* owned; one an address */
@@ -31,7 +29,7 @@ struct worker {
 	size_t n_servers;
 	struct loop_timer drain_timer;
 	mono_t drain_until;
-	struct mail stop_mail, drain_mail, drained_mail;
+	struct mail drain_mail, drained_mail;
 };
 
 #define WORKER_KIND OBJ_KIND('g', 'w', 'r', 'k')
@@ -56,7 +54,7 @@ static void on_world(struct snapshot *snapshot, void *arg)
 int worker_set_world(struct worker *worker, struct gtm_world *world)
 {
 	snapshot_ref(&world->snapshot);
-	return err_pass(snapshot_post(&worker->mailbox, &world->snapshot, on_world, worker));
+	return err_pass(snapshot_post(&worker->thread.mailbox, &world->snapshot, on_world, worker));
 }
 
 /* ---- the end ------------------------------------------------------------------------------- */
@@ -76,9 +74,9 @@ static void on_drain_timer(void *arg)
 
 	for (size_t i = 0; i < worker->n_servers; i++)
 		n_conns += tcp_server_n_conns(worker->tcp[i]);
-	if (n_conns > 0 && mono_before(loop_now(worker->loop), worker->drain_until)) {
+	if (n_conns > 0 && mono_before(loop_now(worker->thread.loop), worker->drain_until)) {
 		loop_timer_set(&worker->drain_timer,
-			       mono_add_ms(loop_now(worker->loop), DRAIN_CHECK_MS));
+			       mono_add_ms(loop_now(worker->thread.loop), DRAIN_CHECK_MS));
 		return;
 	}
 	mailbox_post(worker->setup.control, &worker->drained_mail);
@@ -94,45 +92,29 @@ static void on_drain_mail(struct mail *mail, bool dropped)
 		udp_server_stop(worker->udp[i]);
 		tcp_server_stop(worker->tcp[i]);
 	}
-	worker->drain_until = mono_add_ms(loop_now(worker->loop), DRAIN_MS);
+	worker->drain_until = mono_add_ms(loop_now(worker->thread.loop), DRAIN_MS);
 	on_drain_timer(worker);
 }
 
 void worker_drain(struct worker *worker)
 {
-	mailbox_post(&worker->mailbox, &worker->drain_mail);
-}
-
-static void on_stop_mail(struct mail *mail, bool dropped)
-{
-	(void)dropped;
-	loop_stop(CONTAINER_OF(mail, struct worker, stop_mail)->loop);
+	mailbox_post(&worker->thread.mailbox, &worker->drain_mail);
 }
 
 /* On the worker's own thread, if it ever had one. */
-static void worker_close(struct worker *worker)
+static void on_end(void *arg)
 {
+	struct worker *worker = OBJ_CAST(struct worker, arg, WORKER_KIND);
+
 	loop_timer_stop(&worker->drain_timer);
 	for (size_t i = 0; i < worker->n_servers; i++) {
 		udp_server_free(worker->udp[i]);
 		tcp_server_free(worker->tcp[i]);
 	}
 	worker->n_servers = 0;
-	mailbox_close(&worker->mailbox);
-	conn_end_lingering(worker->loop);
+	conn_end_lingering(worker->thread.loop);
 	gtm_world_unref(worker->world);
 	worker->world = NULL;
-}
-
-static void *worker_main(void *arg)
-{
-	struct worker *worker = OBJ_CAST(struct worker, arg, WORKER_KIND);
-	int r = loop_run(worker->loop);
-
-	if (r < 0)
-		LOG_ERROR("worker.loop", kv_uint("worker", worker->setup.slot), kv_err(r));
-	worker_close(worker);
-	return NULL;
 }
 
 /* ---- the beginning ------------------------------------------------------------------------- */
@@ -147,12 +129,12 @@ static int add_servers(struct worker *worker)
 	if (!worker->udp || !worker->tcp)
 		return err_new(-ENOMEM);
 	for (size_t i = 0; i < dns->n_listen; i++) {
-		int r = udp_server_new(worker->loop, worker->setup.udp_fds[i], &dns->listen[i],
-				       &worker->serving, &worker->udp[i]);
+		int r = udp_server_new(worker->thread.loop, worker->setup.udp_fds[i],
+				       &dns->listen[i], &worker->serving, &worker->udp[i]);
 		if (r < 0)
 			return err_pass(r);
 		worker->n_servers++;
-		r = tcp_server_new(worker->loop, worker->setup.tcp_fds[i], &worker->serving,
+		r = tcp_server_new(worker->thread.loop, worker->setup.tcp_fds[i], &worker->serving,
 				   &limits, &worker->tcp[i]);
 		if (r < 0)
 			return err_pass(r);
@@ -165,13 +147,11 @@ static int make(struct worker *worker)
 	char name[32];
 
 	snprintf(name, sizeof(name), "worker-%u", worker->setup.slot);
-	int r = loop_new(name, &worker->loop);
+	int r = loop_thread_init(&worker->thread, name, on_end, worker);
 	if (r < 0)
 		return err_pass(r);
-	loop_timer_init(&worker->drain_timer, worker->loop, on_drain_timer, worker);
-	r = mailbox_open(&worker->mailbox, worker->loop);
-	if (r == 0)
-		r = metric_block_new(gtm_metric_defs, GTM_METRIC_N, NULL, &worker->serving.metrics);
+	loop_timer_init(&worker->drain_timer, worker->thread.loop, on_drain_timer, worker);
+	r = metric_block_new(gtm_metric_defs, GTM_METRIC_N, NULL, &worker->serving.metrics);
 	if (r < 0)
 		return err_pass(r);
 	snapshot_ref(&worker->setup.world->snapshot);
@@ -181,8 +161,9 @@ static int make(struct worker *worker)
 
 static void drop(struct worker *worker)
 {
+	loop_thread_stop(&worker->thread);
 	metric_block_free(worker->serving.metrics);
-	loop_free(worker->loop);
+	loop_thread_fini(&worker->thread);
 	free(worker->udp);
 	free(worker->tcp);
 	OBJ_FREE(worker);
@@ -195,14 +176,10 @@ int worker_new(const struct worker_setup *setup, struct worker **ret_worker)
 	if (!worker)
 		return err_new(-ENOMEM);
 	worker->setup = *setup;
-	worker->stop_mail.fn = on_stop_mail;
 	worker->drain_mail.fn = on_drain_mail;
 	worker->drained_mail.fn = on_drained_mail;
-	worker->mailbox.fd = -1;
 	int r = make(worker);
 	if (r < 0) {
-		if (worker->loop)
-			worker_close(worker);
 		drop(worker);
 		return err_pass(r);
 	}
@@ -212,29 +189,17 @@ int worker_new(const struct worker_setup *setup, struct worker **ret_worker)
 
 int worker_start(struct worker *worker)
 {
-	int r = -pthread_create(&worker->thread, NULL, worker_main, worker);
-
-	worker->started = r == 0;
-	return r < 0 ? err_new(r) : 0;
+	return err_pass(loop_thread_start(&worker->thread));
 }
 
 void worker_stop(struct worker *worker)
 {
-	if (!worker || worker->stopped)
-		return;
-	worker->stopped = true;
-	if (worker->started) {
-		mailbox_post(&worker->mailbox, &worker->stop_mail);
-		pthread_join(worker->thread, NULL);
-	} else {
-		worker_close(worker);
-	}
+	if (worker)
+		loop_thread_stop(&worker->thread);
 }
 
 void worker_free(struct worker *worker)
 {
-	if (!worker)
-		return;
-	worker_stop(worker);
-	drop(worker);
+	if (worker)
+		drop(worker);
 }

@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "core/loop_thread.h"
 #include "core/obj.h"
 #include "edge/report/edge_metrics.h"
 #include "edge/report/vars.h"
@@ -49,10 +50,7 @@ struct log_chunk {
 
 struct access_log_writer {
 	uint32_t kind;
-	struct loop *loop;
-	struct mailbox mailbox;
-	struct mail stop;
-	pthread_t thread;
+	struct loop_thread thread;
 	int fd;     /* owned, but for standard error */
 	char *path; /* owned; NULL: standard error */
 };
@@ -151,12 +149,6 @@ static void on_writer_mail(struct mail *mail, bool dropped)
 	free(order);
 }
 
-static void on_stop_mail(struct mail *mail, bool dropped)
-{
-	(void)dropped;
-	loop_stop(CONTAINER_OF(mail, struct access_log_writer, stop)->loop);
-}
-
 int access_log_reopen(struct access_log_writer *writer, const char *path)
 {
 	struct writer_mail *order = calloc(1, sizeof(*order));
@@ -172,18 +164,8 @@ int access_log_reopen(struct access_log_writer *writer, const char *path)
 			return err_new(-ENOMEM);
 		}
 	}
-	mailbox_post(&writer->mailbox, &order->mail);
+	mailbox_post(&writer->thread.mailbox, &order->mail);
 	return 0;
-}
-
-static void *writer_main(void *arg)
-{
-	struct access_log_writer *writer = OBJ_CAST(struct access_log_writer, arg, WRITER_KIND);
-	int r = loop_run(writer->loop);
-
-	if (r < 0)
-		LOG_ERROR("access_log.loop", kv_err(r));
-	return NULL;
 }
 
 static int writer_start(struct access_log_writer *writer, const char *path)
@@ -192,22 +174,18 @@ static int writer_start(struct access_log_writer *writer, const char *path)
 		return err_new(-ENOMEM);
 	int r = file_open(path, &writer->fd);
 	if (r == 0)
-		r = loop_new("access-log", &writer->loop);
+		r = loop_thread_init(&writer->thread, "access-log", NULL, NULL);
 	if (r == 0)
-		r = mailbox_open(&writer->mailbox, writer->loop);
-	if (r < 0)
-		return err_pass(r);
-	r = -pthread_create(&writer->thread, NULL, writer_main, writer);
-	if (r < 0)
-		mailbox_close(&writer->mailbox);
-	return r < 0 ? err_new(r) : 0;
+		r = loop_thread_start(&writer->thread);
+	return err_pass(r);
 }
 
 static void writer_drop(struct access_log_writer *writer)
 {
+	loop_thread_stop(&writer->thread); /* all that was handed over is written */
 	if (writer->fd >= 0)
 		file_close(writer);
-	loop_free(writer->loop);
+	loop_thread_fini(&writer->thread);
 	free(writer->path);
 	OBJ_FREE(writer);
 }
@@ -230,13 +208,8 @@ int access_log_writer_new(const char *path, struct access_log_writer **ret_write
 
 void access_log_writer_free(struct access_log_writer *writer)
 {
-	if (!writer)
-		return;
-	writer->stop.fn = on_stop_mail;
-	mailbox_post(&writer->mailbox, &writer->stop); /* the last: all before it is written */
-	pthread_join(writer->thread, NULL);
-	mailbox_close(&writer->mailbox);
-	writer_drop(writer);
+	if (writer)
+		writer_drop(writer);
 }
 
 /* ---- what a line looks like --------------------------------------------------------------------
@@ -307,7 +280,7 @@ static void hand_over(struct access_log *log)
 	if (!chunk || chunk->len == 0)
 		return;
 	atomic_store(&chunk->state, CHUNK_BUSY);
-	mailbox_post(&log->writer->mailbox, &chunk->mail);
+	mailbox_post(&log->writer->thread.mailbox, &chunk->mail);
 }
 
 static void on_flush(void *arg)
