@@ -61,6 +61,7 @@ struct limits_conf {
 	uint32_t request_fields;
 	uint32_t connections;   /* of one listener in one worker */
 	uint64_t buffers_bytes; /* of one worker */
+	uint32_t splice_pipes;  /* likewise; 0: none */
 };
 
 struct http2_section {

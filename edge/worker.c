@@ -43,6 +43,7 @@ struct worker {
 	struct worker_setup setup;
 	struct loop_thread thread;
 	struct slab *slab;
+	struct splice_pool *pipes;
 	struct metric_block *metrics;
 	struct exchange_env env;
 	struct exchange_maker maker;
@@ -317,6 +318,7 @@ static int plan_take(struct worker *worker, const struct plan_mail *order)
 	}
 	exchange_world_unref(worker->env.world);
 	worker->env.world = world;
+	splice_pool_set_max(worker->pipes, order->plan->edge->limits.splice_pipes);
 	if (!worker->draining)
 		ports_renew(worker, order->plan, order->fds);
 	return 0;
@@ -453,12 +455,15 @@ static int worker_make(struct worker *worker)
 	if (r == 0)
 		r = slab_new(worker->setup.max_blocks, &worker->slab);
 	if (r == 0)
+		r = splice_pool_new(0, &worker->pipes);
+	if (r == 0)
 		r = edge_metrics_new(&worker->metrics);
 	if (r < 0)
 		return err_pass(r);
 	worker->env = (struct exchange_env){
 		.loop = worker->thread.loop,
 		.slab = worker->slab,
+		.pipes = worker->pipes,
 		.metrics = worker->metrics,
 		.begin_requester = h1_client_begin,
 		.node = worker->setup.node,
@@ -480,6 +485,7 @@ static void worker_drop(struct worker *worker)
 	loop_thread_stop(&worker->thread);
 	metric_block_free(worker->metrics);
 	slab_free(worker->slab);
+	splice_pool_free(worker->pipes);
 	loop_thread_fini(&worker->thread);
 	OBJ_FREE(worker);
 }

@@ -11,6 +11,7 @@
 
 #include <openssl/ssl.h>
 
+#include <fcntl.h>
 #include <netinet/tcp.h>
 
 #include "core/error.h"
@@ -587,6 +588,18 @@ static int writev_tls(struct conn *conn, const struct iovec *iov, int n_iov, boo
 	return r;
 }
 
+static int write_outcome(struct conn *conn, ssize_t n, size_t *ret_n)
+{
+	if (n > 0) {
+		*ret_n = (size_t)n;
+		return CONN_OK;
+	}
+	if (n == 0 || errno == EAGAIN || errno == EINTR)
+		return CONN_BLOCKED;
+	conn->write_failed = true;
+	return broken(conn, errno);
+}
+
 static int writev_plain(struct conn *conn, const struct iovec *iov, int n_iov, bool last,
 			size_t *ret_n)
 {
@@ -600,14 +613,7 @@ static int writev_plain(struct conn *conn, const struct iovec *iov, int n_iov, b
 	ssize_t n = n_iov == 1 ? send(conn->fd, iov->iov_base, iov->iov_len, flags)
 			       : sendmsg(conn->fd, &message, flags);
 
-	if (n > 0) {
-		*ret_n = (size_t)n;
-		return CONN_OK;
-	}
-	if (n == 0 || errno == EAGAIN || errno == EINTR)
-		return CONN_BLOCKED;
-	conn->write_failed = true;
-	return broken(conn, errno);
+	return write_outcome(conn, n, ret_n);
 }
 
 static int write_pieces(struct conn *conn, const struct iovec *iov, int n_iov, bool last,
@@ -629,6 +635,36 @@ int conn_writev(struct conn *conn, const struct iovec *iov, int n_iov, size_t *r
 int conn_writev_last(struct conn *conn, const struct iovec *iov, int n_iov, size_t *ret_n)
 {
 	return write_pieces(conn, iov, n_iov, true, ret_n);
+}
+
+int conn_splice_in(struct conn *conn, struct splice_pipe *pipe, size_t max, size_t *ret_n)
+{
+	MUST(conn->kind == CONN_KIND && conn->state == STATE_OPEN && !conn->pipe && max);
+	*ret_n = 0;
+	if (conn->reason && !conn->write_failed)
+		return CONN_BROKEN;
+	ssize_t n = splice(conn->fd, NULL, pipe->in, NULL, MIN(max, pipe->max_bytes),
+			   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	int r = read_outcome(conn, n, ret_n);
+	pipe->bytes += *ret_n;
+	return r;
+}
+
+/* The process ignores SIGPIPE, which splice() knows no flag against. */
+int conn_splice_out(struct conn *conn, struct splice_pipe *pipe, size_t *ret_n)
+{
+	MUST(conn->kind == CONN_KIND && conn->state == STATE_OPEN && !conn->pipe);
+	*ret_n = 0;
+	if (conn->reason)
+		return CONN_BROKEN;
+	if (!pipe->bytes)
+		return CONN_BLOCKED;
+	ssize_t n = splice(pipe->out, NULL, conn->fd, NULL, pipe->bytes,
+			   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	int r = write_outcome(conn, n, ret_n);
+	MUST(*ret_n <= pipe->bytes);
+	pipe->bytes -= *ret_n;
+	return r;
 }
 
 void conn_limit_unsent(struct conn *conn, unsigned bytes)

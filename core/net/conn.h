@@ -13,6 +13,7 @@
 
 #include "core/loop.h"
 #include "core/net/addr.h"
+#include "core/net/splice.h"
 #include "core/net/tls.h"
 #include "core/net/tls_peer.h"
 #include "core/net/tls_resume.h"
@@ -80,6 +81,11 @@ int conn_writev(struct conn *conn, const struct iovec *iov, int n_iov, size_t *r
 /* The same for the last bytes of all: conn_finish() or a close follows in this turn, and leaves
  * with them. */
 int conn_writev_last(struct conn *conn, const struct iovec *iov, int n_iov, size_t *ret_n);
+/* Plain conns alone: what has come goes into the pipe as far as that has room, but at most `max`
+ * bytes; what is in the pipe leaves. The pipe's `bytes` follow. Outcomes as above; CONN_BLOCKED
+ * also says that the pipe is full, or empty. */
+int conn_splice_in(struct conn *conn, struct splice_pipe *pipe, size_t max, size_t *ret_n);
+int conn_splice_out(struct conn *conn, struct splice_pipe *pipe, size_t *ret_n);
 /* How much of what conn_writev() took may wait in the kernel, unsent: what is urgent later is
  * behind no more than that. */
 void conn_limit_unsent(struct conn *conn, unsigned bytes);

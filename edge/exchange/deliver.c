@@ -3,7 +3,8 @@
  * deliver: the way back to the client: an origin's response as it comes, or an answer of our own.
  *
  * Nothing is held here. What the responder has no room for stays with the requester, which stops
- * reading; when there is room the responder says so, and we ask the requester to go on.
+ * reading; when there is room the responder says so, and we ask the requester to go on. A pipe is
+ * ours while the responder empties it, so that what it has not sent is known at the end.
  */
 #include "core/error.h"
 #include "core/obj.h"
@@ -240,10 +241,23 @@ void exchange_stir(struct exchange *x)
 			       mono_add_ms(loop_now(x->env->loop), x->world->tunnel_idle_ms));
 }
 
+void exchange_pipe_drop(struct exchange *x)
+{
+	struct splice_pipe *pipe = TAKE(x->pipe);
+
+	if (!pipe)
+		return;
+	x->response_bytes -= pipe->bytes;
+	x->piped_bytes -= pipe->bytes;
+	splice_give(pipe);
+}
+
 void exchange_pump(struct exchange *x)
 {
 	if (!x->begun)
 		return;
+	MUST(!x->pipe || !x->pipe->bytes);
+	exchange_pipe_drop(x);
 	if (!x->own)
 		fetch_want_body(x->fetch);
 	else if (x->own_body.len)
@@ -306,6 +320,8 @@ static void on_head(void *arg, struct http_head *head, bool end)
 	x->begun = true;
 	if (x->state == EXCHANGE_TUNNEL)
 		tunnel_begin(x);
+	else if (x->env->pipes && ops->takes_pipes && ops->takes_pipes(x->responder))
+		fetch_use_pipes(x->fetch, x->env->pipes);
 	if (!end)
 		fetch_want_body(x->fetch);
 }
@@ -324,6 +340,20 @@ static void on_fetch_body(void *arg, struct chain *body, bool end)
 	exchange_stir(x);
 	if (r < 0)
 		exchange_fail(x, REASON_MEMORY);
+}
+
+static void on_fetch_pipe(void *arg, struct splice_pipe *pipe)
+{
+	struct exchange *x = OBJ_CAST(struct exchange, arg, EXCHANGE_KIND);
+
+	MUST(!x->pipe && !is_late(x));
+	x->pipe = pipe;
+	x->response_bytes += pipe->bytes;
+	x->piped_bytes += pipe->bytes;
+	if (x->responder->ops->send_pipe(x->responder, pipe) < 0)
+		exchange_fail(x, REASON_MEMORY);
+	else if (!pipe->bytes)
+		exchange_pump(x);
 }
 
 static void on_fetch_trailers(void *arg, const struct http_head *trailers)
@@ -376,6 +406,7 @@ const struct fetch_events exchange_fetch_events = {
 	.on_interim = on_interim,
 	.on_head = on_head,
 	.on_body = on_fetch_body,
+	.on_pipe = on_fetch_pipe,
 	.on_trailers = on_fetch_trailers,
 	.on_ready = on_ready,
 	.on_failed = on_fetch_failed,

@@ -58,6 +58,7 @@ LIST_HEAD(fetch_list, fetch);
 struct exchange_env {
 	struct loop *loop;
 	struct slab *slab;
+	struct splice_pool *pipes; /* NULL: none */
 	struct metric_block *metrics;
 	struct access_log *log; /* NULL: none */
 	requester_begin_fn begin_requester;

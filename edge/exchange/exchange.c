@@ -280,6 +280,7 @@ static void count(const struct exchange *x, int64_t duration_us)
 	metric_move(metrics, EDGE_METRIC_REQUESTS_OPEN, -1);
 	metric_add(metrics, EDGE_METRIC_REQUEST_BODY_BYTES, x->request_bytes);
 	metric_add(metrics, EDGE_METRIC_RESPONSE_BODY_BYTES, x->response_bytes);
+	metric_add(metrics, EDGE_METRIC_SPLICED_BYTES, x->piped_bytes);
 	if (status == 101) /* how long it stood says nothing of how fast we are */
 		metric_move(metrics, EDGE_METRIC_TUNNELS_OPEN, -1);
 	else
@@ -341,6 +342,7 @@ static enum exchange_step step_finish(struct exchange *x)
 
 	loop_undefer(x->env->loop, &x->task);
 	loop_timer_stop(&x->total);
+	exchange_pipe_drop(x);
 	count(x, duration_us);
 	if (x->env->log && x->world->log_format)
 		write_log(x, duration_us);

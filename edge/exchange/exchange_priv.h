@@ -33,6 +33,7 @@ struct exchange {
 	bool own;                         /* the response is ours */
 	bool begun;                       /* its head was sent */
 	struct span own_body;             /* what is left of it; arena or static */
+	struct splice_pipe *pipe;         /* owned, lent to the responder; NULL: none */
 	struct body_buffer *buffer;       /* in the arena; NULL: the request's body is not held */
 	const struct http_head *trailers; /* of the request, with `buffer`; NULL: none */
 	struct span upgrade;              /* the protocol that the origin is asked for */
@@ -42,6 +43,7 @@ struct exchange {
 	mono_t began_at;
 	int64_t first_byte_us;
 	uint64_t request_bytes, response_bytes;
+	uint64_t piped_bytes; /* of the response's */
 };
 
 void exchange_goto(struct exchange *x, enum exchange_state next);
@@ -67,3 +69,5 @@ void exchange_stir(struct exchange *x);
 enum exchange_step step_deliver(struct exchange *x);
 /* The responder has room again. */
 void exchange_pump(struct exchange *x);
+/* The responder has given the pipe back; what is still in it was not sent. */
+void exchange_pipe_drop(struct exchange *x);

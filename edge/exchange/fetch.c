@@ -484,6 +484,14 @@ static void on_body(void *arg, struct chain *body, bool end)
 	fetch->events->on_body(fetch->subscriber, body, end);
 }
 
+static void on_pipe(void *arg, struct splice_pipe *pipe)
+{
+	struct fetch *fetch = OBJ_CAST(struct fetch, arg, FETCH_KIND);
+
+	MUST(fetch->state == FETCH_BODY);
+	fetch->events->on_pipe(fetch->subscriber, pipe);
+}
+
 static void on_trailers(void *arg, const struct http_head *trailers)
 {
 	struct fetch *fetch = OBJ_CAST(struct fetch, arg, FETCH_KIND);
@@ -528,6 +536,7 @@ static const struct response_events response_events = {
 	.on_interim = on_interim,
 	.on_head = on_head,
 	.on_body = on_body,
+	.on_pipe = on_pipe,
 	.on_trailers = on_trailers,
 	.on_writable = on_writable,
 	.on_failed = on_failed,
@@ -615,6 +624,13 @@ void fetch_want_body(struct fetch *fetch)
 	MUST(fetch->kind == FETCH_KIND);
 	if (fetch->requester && fetch->state == FETCH_BODY)
 		fetch->requester->ops->want_body(fetch->requester);
+}
+
+void fetch_use_pipes(struct fetch *fetch, struct splice_pool *pool)
+{
+	MUST(fetch->kind == FETCH_KIND);
+	if (fetch->requester && fetch->requester->ops->use_pipes)
+		fetch->requester->ops->use_pipes(fetch->requester, pool);
 }
 
 struct arena *fetch_arena(struct fetch *fetch)

@@ -38,6 +38,8 @@ struct fetch_events {
 	void (*on_head)(void *subscriber, struct http_head *head, bool end);
 	/* Takes what it has room for; fetch_want_body() for more. */
 	void (*on_body)(void *subscriber, struct chain *body, bool end);
+	/* Body in a pipe, which is moved; likewise. After fetch_use_pipes() alone. */
+	void (*on_pipe)(void *subscriber, struct splice_pipe *pipe);
 	/* Before the on_body with `end`; lives as the head does. */
 	void (*on_trailers)(void *subscriber, const struct http_head *trailers);
 	/* The origin takes request body: at first, and again after fetch_send_body() left some. */
@@ -74,6 +76,9 @@ int fetch_send_body(struct fetch *fetch, struct chain *body, bool end);
 void fetch_set_trailers(struct fetch *fetch, const struct http_head *trailers);
 /* There is room for (more) response body. Nothing when it has ended. */
 void fetch_want_body(struct fetch *fetch);
+
+/* From on_head on: body may come by on_pipe, too. */
+void fetch_use_pipes(struct fetch *fetch, struct splice_pool *pool);
 
 /* Ends the fetches that are alone, frees those that env keeps: for exchange_env_fini(). */
 void fetch_stock_free(struct exchange_env *env);

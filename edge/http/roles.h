@@ -10,6 +10,10 @@
  * back-pressure. Everything runs on one worker's thread. Nobody calls back from inside a call: what
  * follows from a call comes in a later callback (or at the end of this turn).
  *
+ * Where both sides can and nobody looks at them, bytes of a response's body may pass in pipes of
+ * the kernel's instead (core/net/splice.h): the exchange lets the requester use_pipes(), gets
+ * filled ones by on_pipe, and gives them to send_pipe(). They keep their place among the chains.
+ *
  * Trailers are told before the end of the body that they follow, in the fields of a head that has
  * nothing else; the end of the body is theirs, too.
  *
@@ -64,6 +68,12 @@ struct responder_ops {
 	 * response ends when the chain is empty. Bytes may wait in the responder until the turn's
 	 * end, then leave in one write with all else. */
 	int (*send_body)(struct responder *responder, struct chain *body, bool end);
+	/* After the head: may the body come by send_pipe(), too? NULL: never. */
+	bool (*takes_pipes)(struct responder *responder);
+	/* Takes all that is in the pipe, which is lent until it is empty: at once when `bytes` says
+	 * so, else on_writable tells, and no body is to be sent before. With on_gone or abort() it
+	 * is given back as it is. Errors: as send_body. */
+	int (*send_pipe)(struct responder *responder, struct splice_pipe *pipe);
 	/* What follows the body, before the send_body with `end`; not sent to who cannot take it.
 	 * Borrowed until then. */
 	void (*set_trailers)(struct responder *responder, const struct http_head *trailers);
@@ -108,6 +118,8 @@ struct response_events {
 	void (*on_head)(void *fetch, struct http_head *head, bool end);
 	/* As request_events.on_body. */
 	void (*on_body)(void *fetch, struct chain *body, bool end);
+	/* The same in a pipe, which is moved: want_body() for more. After use_pipes() alone. */
+	void (*on_pipe)(void *fetch, struct splice_pipe *pipe);
 	/* As request_events.on_trailers; in the arena given to begin(). */
 	void (*on_trailers)(void *fetch, const struct http_head *trailers);
 	void (*on_writable)(void *fetch); /* room for request body again */
@@ -128,6 +140,9 @@ struct requester_ops {
 			 bool end); /* as responder_ops */
 	void (*set_trailers)(struct requester *requester, const struct http_head *trailers);
 	void (*want_body)(struct requester *requester);
+	/* After on_head: the body may come by on_pipe, in pipes out of this pool, where that is
+	 * cheaper. NULL: it never does. */
+	void (*use_pipes)(struct requester *requester, struct splice_pool *pool);
 	/* Not wanted any more: closes what cannot be reused. No event follows. */
 	void (*cancel)(struct requester *requester);
 };

@@ -223,6 +223,23 @@ bool h1_body_ends_at_close(const struct h1_body *body)
 	return body->state == STATE_UNTIL_CLOSE;
 }
 
+uint64_t h1_body_unseen(const struct h1_body *body)
+{
+	if (body->state == STATE_UNTIL_CLOSE)
+		return UINT64_MAX;
+	return body->state == STATE_LENGTH ? body->left : 0;
+}
+
+void h1_body_pass(struct h1_body *body, size_t n)
+{
+	MUST(n <= h1_body_unseen(body));
+	if (body->state == STATE_UNTIL_CLOSE)
+		return;
+	body->left -= n;
+	if (body->left == 0)
+		body->state = STATE_ENDED;
+}
+
 uint64_t h1_body_left(const struct h1_body *body)
 {
 	return body->left;

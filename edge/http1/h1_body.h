@@ -40,5 +40,10 @@ int h1_body_next(struct h1_body *body, struct span input, size_t *ret_eaten, str
 bool h1_body_ended(const struct h1_body *body);
 /* Whether the end of the connection is an end of the body. */
 bool h1_body_ends_at_close(const struct h1_body *body);
+/* How many of the bytes that come next are the body's, whatever they are, so that they may go by
+ * unseen: none while the coding must be looked at. */
+uint64_t h1_body_unseen(const struct h1_body *body);
+/* So many of them went by. */
+void h1_body_pass(struct h1_body *body, size_t n);
 /* How much is to come at least: for the decision to read it or to close. */
 uint64_t h1_body_left(const struct h1_body *body);

@@ -24,6 +24,9 @@ enum {
 	FAR_MS = 3600 * 1000,
 	SCARCE_MS = 20, /* until a try to get a block that was not to be had */
 	MAX_HEAD_BYTES = BLOCK_BYTES - 8,
+	/* Pipes are for bodies of which so much is still to come: measured, in
+	 * docs/decisions/0010-splice.md. */
+	PIPE_LEAST_BYTES = 128 * 1024,
 };
 
 /* clang-format off */
@@ -53,6 +56,10 @@ struct h1_client {
 	struct h1_scan scan;
 	struct h1_in in;
 	struct h1_out out;
+	struct splice_pool *pipes; /* borrowed; NULL: all goes by blocks */
+	struct splice_pipe *pipe;  /* owned: filled, and not yet given; NULL: none */
+	bool bulk;                 /* the last read brought a block full, or more */
+	bool piped;                /* of this body some came in a pipe */
 	uint8_t n_interims;
 	bool got_bytes; /* of an answer */
 	bool keep;      /* the origin lets the connection serve on */
@@ -124,6 +131,7 @@ static void client_fini(struct h1_client *client)
 	loop_undefer(client->setup.loop, &client->task);
 	h1_in_fini(&client->in);
 	h1_out_fini(&client->out);
+	splice_give(client->pipe);
 	client->kind = 0;
 	if (client->gone)
 		*client->gone = true;
@@ -185,9 +193,18 @@ static bool trailers_tell(struct h1_client *client)
 	return !trailers || CALL_BACK(client, on_trailers, trailers);
 }
 
+static bool pipe_deliver(struct h1_client *client)
+{
+	client->wants_body = false;
+	client->read_at = in_ms(client, client->setup.limits.read_timeout_ms);
+	return CALL_BACK(client, on_pipe, TAKE(client->pipe));
+}
+
 /* Hands on what has come of the body. False: the client is no more. */
 static bool body_deliver(struct h1_client *client)
 {
+	if (client->pipe && !pipe_deliver(client))
+		return false;
 	while (client->state == STATE_BODY && client->wants_body) {
 		int r = h1_in_decode(&client->in);
 		if (r < 0 || r == H1_BODY_MALFORMED) {
@@ -296,6 +313,43 @@ static bool head_take(struct h1_client *client)
 	return true;
 }
 
+/* ---- reading ----------------------------------------------------------------------------------
+ */
+
+/* How much of what comes next may go by in a pipe; 0: nothing. */
+static size_t pipe_max(const struct h1_client *client)
+{
+	if (!client->pipes || !client->bulk || client->state != STATE_BODY || client->in.block ||
+	    !chain_empty(&client->in.body))
+		return 0;
+	uint64_t unseen = h1_body_unseen(&client->in.decoder);
+	return client->piped || unseen >= PIPE_LEAST_BYTES ? MIN(unseen, SPLICE_PIPE_BYTES) : 0;
+}
+
+/* As h1_in_read(), but what has come may be in client->pipe. */
+static int input_read(struct h1_client *client, bool *ret_more)
+{
+	size_t max = pipe_max(client), n;
+	int r;
+
+	client->pipe = max ? splice_take(client->pipes) : NULL;
+	if (!client->pipe) {
+		r = h1_in_read(&client->in, client->conn, client->state == STATE_HEAD, ret_more);
+		client->bulk = *ret_more;
+		return r;
+	}
+	*ret_more = false;
+	r = conn_splice_in(client->conn, client->pipe, max, &n);
+	if (r != CONN_OK) {
+		splice_give(TAKE(client->pipe));
+		return r;
+	}
+	h1_body_pass(&client->in.decoder, n);
+	client->piped = true;
+	client->bulk = n >= BLOCK_BYTES;
+	return CONN_OK;
+}
+
 /* ---- the conn calls, and the end of the turn --------------------------------------------------
  */
 
@@ -320,13 +374,13 @@ static void on_input_end(struct h1_client *client, int r)
 static void on_readable(struct conn *conn, void *arg)
 {
 	struct h1_client *client = OBJ_CAST(struct h1_client, arg, H1_CLIENT_KIND);
-	bool more = true;
+	bool more = true, filled = false;
 
 	MUST(client->conn == conn);
 	for (int i = 0; i < MAX_READS && more; i++) {
 		if (client->state != STATE_HEAD && !client->wants_body)
 			break;
-		int r = h1_in_read(&client->in, conn, client->state == STATE_HEAD, &more);
+		int r = input_read(client, &more);
 		if (r == CONN_BLOCKED)
 			break;
 		if (r != CONN_OK) {
@@ -338,10 +392,14 @@ static void on_readable(struct conn *conn, void *arg)
 			return;
 		}
 		client->got_bytes = true;
+		filled |= client->pipe != NULL;
 		if (!head_take(client) || !body_deliver(client))
 			return;
 	}
-	interest_update(client);
+	/* A pipe is mostly empty by the end of the turn, and then reading is wanted again: the
+	 * kernel need not be told twice. */
+	if (!filled)
+		interest_update(client);
 	deadline_set(client);
 }
 
@@ -529,6 +587,14 @@ static void want_body(struct requester *requester)
 	run_later(client);
 }
 
+static void use_pipes(struct requester *requester, struct splice_pool *pool)
+{
+	struct h1_client *client = client_of(requester);
+
+	if (!conn_is_tls(client->conn) && !client->tunnel)
+		client->pipes = pool;
+}
+
 static void cancel(struct requester *requester)
 {
 	struct h1_client *client = client_of(requester);
@@ -542,6 +608,7 @@ static const struct requester_ops client_ops = {
 	.send_body = send_body,
 	.set_trailers = set_trailers,
 	.want_body = want_body,
+	.use_pipes = use_pipes,
 	.cancel = cancel,
 };
 

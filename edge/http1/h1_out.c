@@ -20,6 +20,7 @@ void h1_out_init(struct h1_out *out, struct slab *slab)
 	out->framing = HTTP_BODY_NONE;
 	out->length_left = 0;
 	out->trailers = NULL;
+	out->pipe = NULL;
 	out->ended = false;
 	outlet_init(&out->outlet, slab);
 }
@@ -63,7 +64,7 @@ static size_t max_bytes(const struct h1_out *out)
 
 bool h1_out_has_room(const struct h1_out *out)
 {
-	return outlet_bytes(&out->outlet) < max_bytes(out) &&
+	return !out->pipe && outlet_bytes(&out->outlet) < max_bytes(out) &&
 	       outlet_slices(&out->outlet) > TEXT_SLICES;
 }
 
@@ -81,10 +82,9 @@ static size_t piece_bytes(const struct h1_out *out, const struct chain *body)
 	return MIN(bytes, max);
 }
 
-static void chunk_line(struct h1_out *out, size_t bytes)
+static struct span chunk_line(char line[H1_OUT_CHUNK_LINE], size_t bytes)
 {
-	char line[FRAME_BYTES];
-	size_t at = sizeof(line);
+	size_t at = H1_OUT_CHUNK_LINE;
 
 	line[--at] = '\n';
 	line[--at] = '\r';
@@ -92,7 +92,7 @@ static void chunk_line(struct h1_out *out, size_t bytes)
 		line[--at] = "0123456789abcdef"[bytes % 16];
 		bytes /= 16;
 	} while (bytes);
-	h1_out_text(out, span_of(line + at, sizeof(line) - at));
+	return span_of(line + at, H1_OUT_CHUNK_LINE - at);
 }
 
 enum piece_outcome { PIECE_TAKEN = 0, PIECE_WAITS = 1 };
@@ -102,6 +102,7 @@ static int piece_take(struct h1_out *out, struct chain *body)
 	size_t bytes = piece_bytes(out, body);
 	bool copied = bytes <= OUTLET_COPY_BYTES;
 	size_t text = FRAME_BYTES + (copied ? bytes : 0);
+	char line[H1_OUT_CHUNK_LINE];
 
 	if (out->framing == HTTP_BODY_LENGTH && bytes > out->length_left)
 		return err_new(-EMSGSIZE);
@@ -113,7 +114,7 @@ static int piece_take(struct h1_out *out, struct chain *body)
 			return err_new(-ENOMEM);
 	}
 	if (out->framing == HTTP_BODY_STREAM)
-		chunk_line(out, bytes);
+		h1_out_text(out, chunk_line(line, bytes));
 	if (out->framing == HTTP_BODY_LENGTH)
 		out->length_left -= bytes;
 	if (copied)
@@ -143,7 +144,7 @@ int h1_out_body(struct h1_out *out, struct chain *body, bool end)
 {
 	int r = 0;
 
-	MUST(!out->ended);
+	MUST(!out->ended && !out->pipe);
 	if (out->framing == HTTP_BODY_NONE) /* HEAD's answer: what it would have been is dropped */
 		chain_clear(body);
 	while (r == PIECE_TAKEN && !chain_empty(body) && h1_out_has_room(out))
@@ -154,8 +155,60 @@ int h1_out_body(struct h1_out *out, struct chain *body, bool end)
 	return r < 0 ? err_pass(r) : 0;
 }
 
+/* Text that stays where it is until it has left: so a pipe needs no block. */
+static void still_text(struct h1_out *out, struct span text)
+{
+	struct chain chain = { 0 };
+
+	chain_push(&chain, (struct slice){ text.at, (uint32_t)text.len, NULL });
+	outlet_move(&out->outlet, &chain, text.len);
+}
+
+static int pipe_frame(struct h1_out *out, size_t bytes)
+{
+	if (out->framing == HTTP_BODY_LENGTH) {
+		if (bytes > out->length_left)
+			return err_new(-EMSGSIZE);
+		out->length_left -= bytes;
+	} else if (out->framing == HTTP_BODY_STREAM) {
+		if (!outlet_slices(&out->outlet))
+			return err_new(-ENOMEM);
+		still_text(out, chunk_line(out->line, bytes));
+	}
+	return h1_out_check(out);
+}
+
+int h1_out_pipe(struct h1_out *out, struct splice_pipe *pipe)
+{
+	MUST(!out->ended && !out->pipe && pipe->bytes);
+	int r = pipe_frame(out, pipe->bytes);
+	if (r == 0)
+		out->pipe = pipe;
+	out->outlet.failed |= r < 0;
+	return err_pass(r);
+}
+
+static int pipe_flush(struct h1_out *out, struct conn *conn)
+{
+	size_t n;
+
+	while (out->pipe->bytes) {
+		int r = conn_splice_out(conn, out->pipe, &n);
+		if (r != CONN_OK)
+			return r;
+		out->outlet.n_written += n;
+	}
+	out->pipe = NULL;
+	if (out->framing != HTTP_BODY_STREAM)
+		return CONN_OK;
+	still_text(out, SPAN_LIT("\r\n"));
+	return outlet_flush(&out->outlet, conn);
+}
+
 int h1_out_flush(struct h1_out *out, struct conn *conn, bool last)
 {
-	return last && out->ended ? outlet_flush_last(&out->outlet, conn)
-				  : outlet_flush(&out->outlet, conn);
+	int r = last && out->ended ? outlet_flush_last(&out->outlet, conn)
+				   : outlet_flush(&out->outlet, conn);
+
+	return r == CONN_OK && out->pipe ? pipe_flush(out, conn) : r;
 }

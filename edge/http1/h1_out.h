@@ -8,13 +8,19 @@
 #include "core/net/outlet.h"
 #include "edge/http/message.h"
 
+enum { H1_OUT_CHUNK_LINE = 20 }; /* 16 digits, CRLF */
+
 struct h1_out {
 	struct outlet outlet;   /* `failed`: the message is of no use */
 	enum http_body framing; /* of the message under way */
 	uint64_t length_left;   /* HTTP_BODY_LENGTH */
 	/* Follow a chunked body; borrowed until its end; NULL: none. */
 	const struct http_head *trailers;
-	bool ended; /* the message is whole in the outlet, or has left it */
+	/* Body that leaves behind all that is in the outlet; borrowed until it is empty, when we
+	 * forget it; NULL: none. */
+	struct splice_pipe *pipe;
+	char line[H1_OUT_CHUNK_LINE]; /* of the chunk that is in it */
+	bool ended;                   /* the message is whole in the outlet, or has left it */
 };
 
 /* What is composed and not sent is at most this plus one slice; a block's worth while blocks are
@@ -37,11 +43,13 @@ int h1_out_check(const struct h1_out *out);
  * ends the message when the chain is empty. Errors: -ENOMEM; -EMSGSIZE: the body is not as long as
  * was said. */
 int h1_out_body(struct h1_out *out, struct chain *body, bool end);
+/* Takes all that the pipe holds, framed. There must be no other. Errors: as h1_out_body(). */
+int h1_out_pipe(struct h1_out *out, struct splice_pipe *pipe);
 bool h1_out_has_room(const struct h1_out *out);
 /* Writes until all has left (CONN_OK), or CONN_BLOCKED, or CONN_BROKEN. `last`: if the message is
  * whole, the conn is closed when it has left. */
 int h1_out_flush(struct h1_out *out, struct conn *conn, bool last);
 static inline bool h1_out_empty(const struct h1_out *out)
 {
-	return outlet_empty(&out->outlet);
+	return outlet_empty(&out->outlet) && !out->pipe;
 }

@@ -81,6 +81,35 @@ static int send_body(struct responder *responder, struct chain *body, bool end)
 	return r < 0 ? err_pass(r) : 0;
 }
 
+static bool takes_pipes(struct responder *responder)
+{
+	const struct h1_request *request = request_of(responder);
+
+	MUST(request->head_sent);
+	return !conn_is_tls(request->server->conn) && request->out.framing != HTTP_BODY_NONE &&
+	       !request->tunnel;
+}
+
+/* What can leave does so at once. Mostly that is all: the pipe is free for others, and no side need
+ * ask the kernel to be woken. If the client is gone, the end of the turn finds out. */
+static int send_pipe(struct responder *responder, struct splice_pipe *pipe)
+{
+	struct h1_request *request = request_of(responder);
+	struct h1_servers *servers = request->server->servers;
+	bool was_empty = h1_out_empty(&request->out);
+	uint64_t before = request->out.outlet.n_written;
+	int r = h1_out_pipe(&request->out, pipe);
+
+	if (r == 0)
+		h1_out_flush(&request->out, request->server->conn, false);
+	if (was_empty || before != request->out.outlet.n_written)
+		request->write_at = mono_add_ms(loop_now(servers->maker->loop),
+						servers->limits.write_timeout_ms);
+	request->starved = request->out.pipe != NULL;
+	run_later(request);
+	return err_pass(r);
+}
+
 static void set_trailers(struct responder *responder, const struct http_head *trailers)
 {
 	request_of(responder)->out.trailers = trailers;
@@ -110,6 +139,7 @@ static void respond_abort(struct responder *responder, enum close_reason reason)
 	(void)reason; /* the exchange has it in its log line */
 	request->exchange = NULL;
 	request->wants_body = false;
+	request->out.pipe = NULL;
 	request->server->state = H1_SERVER_CLOSING;
 	request->server->cut = true;
 	h1_server_run_later(request);
@@ -124,6 +154,8 @@ const struct responder_ops h1_responder_ops = {
 	.send_interim = send_interim,
 	.send_head = send_head,
 	.send_body = send_body,
+	.takes_pipes = takes_pipes,
+	.send_pipe = send_pipe,
 	.set_trailers = set_trailers,
 	.want_body = want_body,
 	.abort = respond_abort,

@@ -557,6 +557,7 @@ static bool is_in_the_way(const struct h1_server *server)
 	const struct h1_request *request = server->request;
 
 	return slab_ran_short(server->servers->maker->slab) &&
+	       !outlet_empty(&request->out.outlet) &&
 	       request->out.outlet.n_written - request->looked_bytes < PRESSED_BYTES;
 }
 

@@ -25,6 +25,8 @@ struct stage_client {
 	char body[STAGE_BODY_BYTES];
 	size_t body_len;
 	size_t room; /* of the responder, in bytes */
+	bool takes_pipes;
+	struct splice_pipe *pipe; /* lent to us; NULL: none */
 };
 
 /* What the origin got, in the last try. */
@@ -32,7 +34,8 @@ struct stage_origin {
 	struct requester requester;
 	struct requester_setup setup;
 	unsigned n_begun, n_cancelled, n_wants;
-	bool open; /* the requester lives */
+	bool open;                 /* the requester lives */
+	struct splice_pool *pipes; /* that we may use */
 	bool ended;
 	char via[64], upgrade[64];
 	enum http_body framing;
@@ -106,6 +109,23 @@ static int stage_send_body(struct responder *responder, struct chain *body, bool
 	return 0;
 }
 
+static bool stage_takes_pipes(struct responder *responder)
+{
+	return CONTAINER_OF(responder, struct stage_client, responder)->takes_pipes;
+}
+
+/* Room as for chains; what has come is thrown away. */
+static int stage_send_pipe(struct responder *responder, struct splice_pipe *pipe)
+{
+	struct stage_client *client = CONTAINER_OF(responder, struct stage_client, responder);
+	char got[STAGE_BODY_BYTES];
+	ssize_t n = read(pipe->out, got, MIN(sizeof(got), client->room));
+
+	pipe->bytes -= (size_t)MAX(n, 0);
+	client->pipe = pipe->bytes ? pipe : NULL;
+	return 0;
+}
+
 static void stage_set_trailers(struct responder *responder, const struct http_head *trailers)
 {
 	CONTAINER_OF(responder, struct stage_client, responder)->n_trailers = trailers->n_fields;
@@ -135,6 +155,8 @@ static const struct responder_ops stage_responder_ops = {
 	.send_interim = stage_send_interim,
 	.send_head = stage_send_head,
 	.send_body = stage_send_body,
+	.takes_pipes = stage_takes_pipes,
+	.send_pipe = stage_send_pipe,
 	.set_trailers = stage_set_trailers,
 	.want_body = stage_client_want_body,
 	.abort = stage_abort,
@@ -177,6 +199,11 @@ static void stage_origin_want_body(struct requester *requester)
 	CONTAINER_OF(requester, struct stage_origin, requester)->n_wants++;
 }
 
+static void stage_use_pipes(struct requester *requester, struct splice_pool *pool)
+{
+	CONTAINER_OF(requester, struct stage_origin, requester)->pipes = pool;
+}
+
 static void stage_cancel(struct requester *requester)
 {
 	struct stage_origin *origin = CONTAINER_OF(requester, struct stage_origin, requester);
@@ -192,6 +219,7 @@ static const struct requester_ops stage_requester_ops = {
 	.send_body = stage_request_body,
 	.set_trailers = stage_request_trailers,
 	.want_body = stage_origin_want_body,
+	.use_pipes = stage_use_pipes,
 	.cancel = stage_cancel,
 };
 
@@ -241,6 +269,17 @@ static inline void stage_answer_tunnel(struct stage *stage)
 static inline void stage_answer_body(struct stage *stage, struct chain *body, bool end)
 {
 	stage->origin.setup.events->on_body(stage->origin.setup.fetch, body, end);
+}
+
+/* Body comes in a pipe. */
+static inline void stage_answer_pipe(struct stage *stage, const char *text)
+{
+	struct splice_pipe *pipe = splice_take(stage->origin.pipes);
+
+	assert_non_null(pipe);
+	pipe->bytes = strlen(text);
+	assert_int_equal(write(pipe->in, text, pipe->bytes), pipe->bytes);
+	stage->origin.setup.events->on_pipe(stage->origin.setup.fetch, pipe);
 }
 
 /* The response is whole; the connection is kept. */

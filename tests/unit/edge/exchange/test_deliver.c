@@ -37,6 +37,81 @@ static void body_stays_with_the_origin_while_the_client_is_slow(void **state)
 	stage_close(&stage);
 }
 
+static void begin_piped(struct stage *stage, bool takes_pipes)
+{
+	stage_open(stage);
+	assert_int_equal(splice_pool_new(1, &stage->env.pipes), 0);
+	stage->client.takes_pipes = takes_pipes;
+	stage_begin(stage);
+	EDGE_LOOP_UNTIL(stage->loop, stage->origin.n_begun == 1);
+	stage_answer(stage, 200, false);
+}
+
+static void close_piped(struct stage *stage)
+{
+	struct splice_pool *pipes = stage->env.pipes;
+
+	stage_close(stage);
+	assert_int_equal(splice_pool_n_out(pipes), 0);
+	splice_pool_free(pipes);
+}
+
+static void pipes_are_for_clients_that_take_them(void **state)
+{
+	struct stage stage;
+	struct chain none = { .n = 0 };
+
+	(void)state;
+	begin_piped(&stage, false);
+	assert_null(stage.origin.pipes);
+	stage_answer_body(&stage, &none, true);
+	stage_done(&stage);
+	stage_sent(&stage);
+	close_piped(&stage);
+}
+
+static void pipe_goes_back_when_it_is_empty_and_more_is_wanted(void **state)
+{
+	struct stage stage;
+	struct chain none = { .n = 0 };
+
+	(void)state;
+	begin_piped(&stage, true);
+	assert_ptr_equal(stage.origin.pipes, stage.env.pipes);
+	stage_answer_pipe(&stage, "abcdef"); /* at once */
+	assert_int_equal(splice_pool_n_out(stage.env.pipes), 0);
+	assert_int_equal(stage.origin.n_wants, 2);
+	stage.client.room = 2;
+	stage_answer_pipe(&stage, "abcdef");
+	assert_int_equal(stage.client.pipe->bytes, 4);
+	assert_int_equal(stage.origin.n_wants, 2);
+	stage.client.room = SIZE_MAX;
+	stage_send_pipe(&stage.client.responder, stage.client.pipe);
+	stage.events->on_writable(stage.exchange);
+	assert_int_equal(splice_pool_n_out(stage.env.pipes), 0);
+	assert_int_equal(stage.origin.n_wants, 3);
+	stage_answer_body(&stage, &none, true);
+	assert_true(stage.client.ended);
+	stage_done(&stage);
+	stage_sent(&stage);
+	assert_int_equal(metric_read("meridian_edge_response_body_bytes_total", NULL), 12);
+	close_piped(&stage);
+}
+
+static void bytes_left_in_a_pipe_were_not_sent(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	begin_piped(&stage, true);
+	stage.client.room = 2;
+	stage_answer_pipe(&stage, "abcdef");
+	stage.events->on_gone(TAKE(stage.exchange), REASON_CLIENT_GONE);
+	assert_int_equal(metric_read("meridian_edge_response_body_bytes_total", NULL), 2);
+	assert_int_equal(metric_read("meridian_edge_response_spliced_bytes_total", NULL), 2);
+	close_piped(&stage);
+}
+
 static void own_answer_waits_for_a_slow_client_too(void **state)
 {
 	struct stage stage;
@@ -179,6 +254,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(body_stays_with_the_origin_while_the_client_is_slow),
+		cmocka_unit_test(pipes_are_for_clients_that_take_them),
+		cmocka_unit_test(pipe_goes_back_when_it_is_empty_and_more_is_wanted),
+		cmocka_unit_test(bytes_left_in_a_pipe_were_not_sent),
 		cmocka_unit_test(own_answer_waits_for_a_slow_client_too),
 		cmocka_unit_test(response_that_breaks_off_is_aborted),
 		cmocka_unit_test(failure_before_the_head_gets_a_page),

@@ -141,6 +141,28 @@ static void body_of_a_length_ends_there(void **state)
 	assert_true(h1_body_ended(&body));
 }
 
+static void bytes_that_go_by_unseen_count(void **state)
+{
+	struct h1_body body;
+
+	(void)state;
+	h1_body_init(&body, HTTP_BODY_LENGTH, 10);
+	assert_int_equal(h1_body_unseen(&body), 10);
+	h1_body_pass(&body, 4);
+	assert_int_equal(h1_body_left(&body), 6);
+	h1_body_pass(&body, 6);
+	assert_true(h1_body_ended(&body));
+	assert_int_equal(h1_body_unseen(&body), 0);
+
+	h1_body_init(&body, HTTP_BODY_UNTIL_CLOSE, 0);
+	assert_true(h1_body_unseen(&body) == UINT64_MAX);
+	h1_body_pass(&body, 4);
+	assert_true(h1_body_ends_at_close(&body));
+
+	h1_body_init(&body, HTTP_BODY_STREAM, 0); /* its chunks must be looked at */
+	assert_int_equal(h1_body_unseen(&body), 0);
+}
+
 static void body_until_close_never_ends_by_itself(void **state)
 {
 	struct h1_body body;
@@ -191,6 +213,7 @@ int main(void)
 		cmocka_unit_test(chunked_bodies_get_what_their_clause_says),
 		cmocka_unit_test(trailer_lines_are_given_without_the_empty_one),
 		cmocka_unit_test(body_of_a_length_ends_there),
+		cmocka_unit_test(bytes_that_go_by_unseen_count),
 		cmocka_unit_test(body_until_close_never_ends_by_itself),
 		cmocka_unit_test(extensions_and_trailers_have_bounds),
 	};

@@ -18,6 +18,11 @@ struct fetch {
 	unsigned status, n_interims, n_done, n_failed, n_kept, n_writable;
 	char body[4096];
 	size_t n_body;
+	struct splice_pool *pipes; /* NULL: none are used */
+	struct splice_pipe *held;  /* of the last on_pipe, while it is not taken */
+	bool holds;                /* a pipe is held until the test takes it */
+	size_t n_piped;
+	bool keeps_nothing; /* of what on_body brings; it is counted */
 	bool head_end, body_end;
 	enum close_reason reason;
 	bool untouched;
@@ -47,6 +52,8 @@ static void on_head(void *arg, struct http_head *head, bool end)
 	fetch->status = head->status;
 	fetch->head = head;
 	fetch->head_end = end;
+	if (fetch->pipes)
+		fetch->requester->ops->use_pipes(fetch->requester, fetch->pipes);
 	if (fetch->cancel_at_head)
 		give_up(fetch);
 	else if (fetch->wants_at_head)
@@ -61,8 +68,10 @@ static void on_body(void *arg, struct chain *body, bool end)
 	assert_false(fetch->body_end);
 	while (n && !chain_empty(body)) {
 		struct span part = span_first(chain_front(body), n);
-		assert_true(part.len <= sizeof(fetch->body) - fetch->n_body);
-		memcpy(fetch->body + fetch->n_body, part.at, part.len);
+		assert_true(fetch->keeps_nothing ||
+			    part.len <= sizeof(fetch->body) - fetch->n_body);
+		if (!fetch->keeps_nothing)
+			memcpy(fetch->body + fetch->n_body, part.at, part.len);
 		fetch->n_body += part.len;
 		n -= part.len;
 		chain_drop(body, part.len);
@@ -70,6 +79,38 @@ static void on_body(void *arg, struct chain *body, bool end)
 	fetch->body_end = end && chain_empty(body);
 	if (fetch->cancel_at_body)
 		give_up(fetch);
+}
+
+/* All bytes of a body that comes in pipes are the same. */
+static void pipe_take(struct fetch *fetch)
+{
+	struct splice_pipe *pipe = TAKE(fetch->held);
+	char got[4096];
+
+	while (pipe->bytes) {
+		ssize_t n = read(pipe->out, got, sizeof(got));
+		assert_true(n > 0);
+		assert_true(got[0] == 'x' && memcmp(got, got + 1, (size_t)n - 1) == 0);
+		pipe->bytes -= (size_t)n;
+		fetch->n_piped += (size_t)n;
+	}
+	splice_give(pipe);
+}
+
+static void on_pipe(void *arg, struct splice_pipe *pipe)
+{
+	struct fetch *fetch = arg;
+
+	assert_true(pipe->bytes > 0);
+	assert_false(fetch->held || fetch->body_end);
+	fetch->held = pipe;
+	if (fetch->holds)
+		return;
+	pipe_take(fetch);
+	if (fetch->cancel_at_body)
+		give_up(fetch);
+	else
+		fetch->requester->ops->want_body(fetch->requester);
 }
 
 static void on_trailers(void *arg, const struct http_head *trailers)
@@ -115,6 +156,7 @@ static const struct response_events events = {
 	.on_interim = on_interim,
 	.on_head = on_head,
 	.on_body = on_body,
+	.on_pipe = on_pipe,
 	.on_trailers = on_trailers,
 	.on_writable = on_writable,
 	.on_failed = on_failed,
@@ -170,6 +212,8 @@ static int teardown(void **state)
 	conn_close(fetch->wire.conn);
 	arena_fini(&fetch->arena);
 	wire_fini(&fetch->wire);
+	splice_give(fetch->held);
+	splice_pool_free(fetch->pipes);
 	free(fetch);
 	return 0;
 }
@@ -301,6 +345,139 @@ static void broken_responses_fail(void **state)
 		wire_connect(&fetch->wire);
 	}
 	assert_int_equal(fetch->n_done + fetch->n_kept, 0);
+}
+
+/* ---- pipes ---- */
+
+enum { PIPED_BYTES = 3 << 20 };
+
+/* The head, then n times 'x'. on_body counts no more than a body of this size needs. */
+static void say_large(struct fetch *fetch, const char *head, size_t n)
+{
+	char *text = malloc(n);
+
+	assert_non_null(text);
+	memset(text, 'x', n);
+	fetch->keeps_nothing = true;
+	wire_say(&fetch->wire, head);
+	wire_send(&fetch->wire, span_of(text, n));
+	free(text);
+}
+
+static void begin_piped(struct fetch *fetch, size_t max_pipes)
+{
+	assert_int_equal(splice_pool_new(max_pipes, &fetch->pipes), 0);
+	begin(fetch, false);
+	ask_get(fetch);
+}
+
+static void large_body_comes_in_pipes_and_the_connection_is_kept(void **state)
+{
+	struct fetch *fetch = *state;
+
+	begin_piped(fetch, 1);
+	say_large(fetch, "HTTP/1.1 200 OK\r\nContent-Length: 3145728\r\n\r\n", PIPED_BYTES);
+	EDGE_LOOP_UNTIL(fetch->wire.loop, fetch->n_done == 1);
+	assert_true(fetch->body_end);
+	assert_int_equal(fetch->n_body + fetch->n_piped, PIPED_BYTES);
+	assert_true(fetch->n_piped > PIPED_BYTES / 2);
+	assert_int_equal(fetch->n_kept, 1);
+	assert_int_equal(splice_pool_n_out(fetch->pipes), 0);
+}
+
+static void body_until_close_comes_in_pipes_too(void **state)
+{
+	struct fetch *fetch = *state;
+
+	begin_piped(fetch, 1);
+	say_large(fetch, "HTTP/1.1 200 OK\r\n\r\n", PIPED_BYTES);
+	wire_hang_up(&fetch->wire);
+	EDGE_LOOP_UNTIL(fetch->wire.loop, fetch->n_done == 1);
+	assert_true(fetch->body_end && fetch->n_piped > 0);
+	assert_int_equal(fetch->n_body + fetch->n_piped, PIPED_BYTES);
+	assert_int_equal(fetch->n_kept, 0);
+}
+
+static void small_and_chunked_bodies_and_those_without_a_pipe_come_in_blocks(void **state)
+{
+	static const struct {
+		const char *head;
+		size_t n, max_pipes;
+	} cases[] = {
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", 100000, 1 },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 3145728\r\n\r\n", PIPED_BYTES, 0 },
+		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n300000\r\n", PIPED_BYTES,
+		  1 },
+	};
+	struct fetch *fetch = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		begin_piped(fetch, cases[i].max_pipes);
+		say_large(fetch, cases[i].head, cases[i].n);
+		EDGE_LOOP_UNTIL(fetch->wire.loop, fetch->n_body == cases[i].n);
+		assert_int_equal(fetch->n_piped, 0);
+		if (fetch->requester)
+			give_up(fetch);
+		conn_close(TAKE(fetch->wire.conn));
+		arena_fini(&fetch->arena);
+		arena_init(&fetch->arena, 65536);
+		splice_pool_free(TAKE(fetch->pipes));
+		fetch->status = 0;
+		fetch->n_body = 0;
+		fetch->body_end = false;
+		wire_connect(&fetch->wire);
+	}
+}
+
+static void body_in_pipes_that_breaks_off_fails(void **state)
+{
+	struct fetch *fetch = *state;
+
+	begin_piped(fetch, 1);
+	say_large(fetch, "HTTP/1.1 200 OK\r\nContent-Length: 3145729\r\n\r\n", PIPED_BYTES);
+	wire_hang_up(&fetch->wire);
+	EDGE_LOOP_UNTIL(fetch->wire.loop, fetch->n_failed == 1);
+	assert_int_equal(fetch->reason, REASON_ORIGIN_CLOSED);
+	assert_true(fetch->n_piped > 0 && !fetch->body_end);
+	assert_int_equal(fetch->n_body + fetch->n_piped, PIPED_BYTES);
+}
+
+static void pipe_that_is_not_taken_stops_the_reading(void **state)
+{
+	struct fetch *fetch = *state;
+
+	fetch->holds = true;
+	begin_piped(fetch, 2);
+	say_large(fetch, "HTTP/1.1 200 OK\r\nContent-Length: 3145728\r\n\r\n", 100000);
+	say_large(fetch, "", 100000);
+	EDGE_LOOP_UNTIL(fetch->wire.loop, fetch->held);
+	say_large(fetch, "", 100000);
+	wire_idle(&fetch->wire); /* on_pipe would find that one is held */
+	assert_int_equal(splice_pool_n_out(fetch->pipes), 1);
+	fetch->holds = false;
+	pipe_take(fetch);
+	fetch->requester->ops->want_body(fetch->requester);
+	say_large(fetch, "", PIPED_BYTES - 300000);
+	EDGE_LOOP_UNTIL(fetch->wire.loop, fetch->n_done == 1);
+	assert_int_equal(fetch->n_body + fetch->n_piped, PIPED_BYTES);
+}
+
+static void fetch_may_cancel_when_a_pipe_comes(void **state)
+{
+	struct fetch *fetch = *state;
+
+	fetch->cancel_at_body = false;
+	fetch->holds = true;
+	begin_piped(fetch, 1);
+	say_large(fetch, "HTTP/1.1 200 OK\r\nContent-Length: 3145728\r\n\r\n", 200000);
+	EDGE_LOOP_UNTIL(fetch->wire.loop, fetch->held);
+	fetch->cancel_at_body = true;
+	fetch->holds = false;
+	pipe_take(fetch);
+	fetch->requester->ops->want_body(fetch->requester);
+	say_large(fetch, "", 200000);
+	EDGE_LOOP_UNTIL(fetch->wire.loop, !fetch->requester);
+	assert_int_equal(splice_pool_n_out(fetch->pipes), 0);
 }
 
 static void kept_connection_that_was_closed_is_untouched(void **state)
@@ -682,6 +859,12 @@ int main(void)
 		FETCH_TEST(answer_is_read_though_the_request_cannot_be_written),
 		FETCH_TEST(responses_end_as_their_framing_says),
 		FETCH_TEST(broken_responses_fail),
+		FETCH_TEST(large_body_comes_in_pipes_and_the_connection_is_kept),
+		FETCH_TEST(body_until_close_comes_in_pipes_too),
+		FETCH_TEST(small_and_chunked_bodies_and_those_without_a_pipe_come_in_blocks),
+		FETCH_TEST(body_in_pipes_that_breaks_off_fails),
+		FETCH_TEST(pipe_that_is_not_taken_stops_the_reading),
+		FETCH_TEST(fetch_may_cancel_when_a_pipe_comes),
 		FETCH_TEST(kept_connection_that_was_closed_is_untouched),
 		FETCH_TEST(kept_connection_that_had_begun_to_answer_is_not),
 		FETCH_TEST(answer_before_the_request_is_refused_untouched),

@@ -98,6 +98,50 @@ static void body_of_none_is_dropped(void **state)
 	assert_true(out.ended && chain_empty(&body) && h1_out_empty(&out));
 }
 
+static void pipe_leaves_behind_the_text_and_in_its_frame(void **state)
+{
+	struct splice_pool *pool;
+	struct splice_pipe *pipe = wire_pipe(&pool, SPAN_LIT("hello"));
+
+	(void)state;
+	out.framing = HTTP_BODY_STREAM;
+	h1_out_text(&out, SPAN_LIT("head "));
+	assert_int_equal(h1_out_pipe(&out, pipe), 0);
+	assert_false(h1_out_empty(&out) || h1_out_has_room(&out));
+	expect("head 5\r\nhello\r\n");
+	assert_int_equal(pipe->bytes, 0);
+	assert_true(h1_out_empty(&out) && h1_out_has_room(&out));
+	assert_int_equal(out.outlet.n_written, 5 + 3 + 5 + 2);
+	assert_int_equal(h1_out_body(&out, &body, true), 0);
+	expect("0\r\n\r\n");
+	splice_give(pipe);
+	splice_pool_free(pool);
+}
+
+static void pipe_counts_towards_the_length(void **state)
+{
+	struct splice_pool *pool;
+	struct splice_pipe *pipe = wire_pipe(&pool, SPAN_LIT("hello"));
+
+	(void)state;
+	out.framing = HTTP_BODY_LENGTH;
+	out.length_left = 7;
+	assert_int_equal(h1_out_pipe(&out, pipe), 0);
+	expect("hello");
+	wire_push(wire.slab, &body, "ab");
+	assert_int_equal(h1_out_body(&out, &body, true), 0);
+	assert_true(out.ended);
+	expect("ab");
+	out.ended = false;
+	out.length_left = 4;
+	assert_int_equal(write(pipe->in, "hello", 5), 5);
+	pipe->bytes = 5;
+	assert_int_equal(h1_out_pipe(&out, pipe), -EMSGSIZE);
+	assert_null(out.pipe);
+	splice_give(pipe);
+	splice_pool_free(pool);
+}
+
 static void full_output_leaves_the_rest_with_its_giver(void **state)
 {
 	size_t sent = 0, rounds = 0;
@@ -170,6 +214,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(stream_is_framed_in_chunks, setup, teardown),
 		cmocka_unit_test_setup_teardown(length_must_be_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(body_of_none_is_dropped, setup, teardown),
+		cmocka_unit_test_setup_teardown(pipe_leaves_behind_the_text_and_in_its_frame, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(pipe_counts_towards_the_length, setup, teardown),
 		cmocka_unit_test_setup_teardown(full_output_leaves_the_rest_with_its_giver, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(short_message_is_one_slice, setup, teardown),

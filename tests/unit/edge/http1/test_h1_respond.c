@@ -3,6 +3,9 @@
  * test_h1_respond: what an exchange may ask of its responder.
  */
 #include "edge/http1/h1_server_priv.h"
+
+#include <signal.h>
+
 #include "tests/unit/edge/http1/play.h"
 
 #define GET  "GET /1 HTTP/1.1\r\nHost: a.test\r\n\r\n"
@@ -134,6 +137,112 @@ static void body_that_is_not_as_long_as_said_is_broken_off(void **state)
 	WIRE_EXPECT_END(&play->wire);
 }
 
+enum { PIPED_BYTES = 900000 }; /* more than the pair holds */
+
+/* A 200 whose body of so many 'x' begins with a pipe of PIPED_BYTES of them. */
+static struct splice_pipe *send_piped(struct play *play, uint64_t length,
+				      struct splice_pool **ret_pool)
+{
+	char *text = malloc(PIPED_BYTES);
+
+	assert_non_null(text);
+	memset(text, 'x', PIPED_BYTES);
+	assert_int_equal(splice_pool_new(1, ret_pool), 0);
+	struct splice_pipe *pipe = splice_take(*ret_pool);
+	assert_non_null(pipe);
+	assert_int_equal(write(pipe->in, text, PIPED_BYTES), PIPED_BYTES);
+	pipe->bytes = PIPED_BYTES;
+	free(text);
+	struct http_head head = play_head(play, 200, HTTP_BODY_LENGTH, length);
+	assert_int_equal(play->responder->ops->send_head(play->responder, &head, false), 0);
+	assert_true(play->responder->ops->takes_pipes(play->responder));
+	assert_int_equal(play->responder->ops->send_pipe(play->responder, pipe), 0);
+	return pipe;
+}
+
+static void pipe_is_emptied_as_the_client_reads_and_the_next_request_follows(void **state)
+{
+	struct play *play = *state;
+	struct splice_pool *pool;
+	struct chain none = { 0 };
+
+	begin_with(play, GET GET);
+	struct splice_pipe *pipe = send_piped(play, PIPED_BYTES, &pool);
+	wire_turn(&play->wire);
+	assert_true(pipe->bytes > 0); /* the pair does not hold so much */
+	assert_int_equal(play->n_writable, 0);
+	while (!play->n_writable) {
+		wire_look(&play->wire);
+		wire_turn(&play->wire);
+	}
+	assert_int_equal(pipe->bytes, 0);
+	assert_int_equal(play->responder->ops->send_body(play->responder, &none, true), 0);
+	PLAY_BEGUN(play, 2);
+	assert_int_equal(play->n_sent, 1);
+	play_answer(play, "second");
+	WIRE_EXPECT(&play->wire, "\r\n\r\nsecond");
+	const char *body = strstr(play->wire.got, "\r\n\r\n") + 4;
+	assert_int_equal(strspn(body, "x"), PIPED_BYTES);
+	splice_give(pipe);
+	splice_pool_free(pool);
+}
+
+static void abort_gives_the_pipe_back_as_it_is(void **state)
+{
+	struct play *play = *state;
+	struct splice_pool *pool;
+
+	begin_with(play, GET);
+	struct splice_pipe *pipe = send_piped(play, PIPED_BYTES + 1, &pool);
+	size_t left = pipe->bytes;
+	splice_give(pipe); /* as an exchange that ends does before */
+	play->responder->ops->abort(play->responder, REASON_ORIGIN_CLOSED);
+	play->responder = NULL;
+	WIRE_EXPECT_END(&play->wire);
+	assert_in_range(left, 1, PIPED_BYTES - 1);
+	assert_true(play->wire.n_got < PIPED_BYTES);
+	splice_pool_free(pool);
+}
+
+static void client_that_takes_nothing_of_a_pipe_times_out(void **state)
+{
+	struct play *play = *state;
+	struct splice_pool *pool;
+
+	play->servers.limits.write_timeout_ms = 20;
+	begin_with(play, GET);
+	struct splice_pipe *pipe = send_piped(play, PIPED_BYTES, &pool);
+	EDGE_LOOP_UNTIL(play->wire.loop, play->n_gone == 1);
+	assert_int_equal(play->reason, REASON_CLIENT_WRITE_TIMEOUT);
+	assert_true(pipe->bytes > 0);
+	splice_give(pipe);
+	splice_pool_free(pool);
+}
+
+static void client_that_goes_away_ends_a_pipe(void **state)
+{
+	struct play *play = *state;
+	struct splice_pool *pool;
+
+	begin_with(play, GET);
+	struct splice_pipe *pipe = send_piped(play, PIPED_BYTES, &pool);
+	wire_hang_up(&play->wire);
+	EDGE_LOOP_UNTIL(play->wire.loop, play->n_gone == 1);
+	assert_int_equal(play->reason, REASON_CLIENT_GONE);
+	splice_give(pipe);
+	splice_pool_free(pool);
+}
+
+static void head_takes_no_pipe(void **state)
+{
+	struct play *play = *state;
+
+	begin_with(play, HEAD);
+	struct http_head head = play_head(play, 200, HTTP_BODY_LENGTH, 200000);
+	assert_int_equal(play->responder->ops->send_head(play->responder, &head, false), 0);
+	assert_false(play->responder->ops->takes_pipes(play->responder));
+}
+
 static void conn_is_lent(void **state)
 {
 	struct play *play = *state;
@@ -147,6 +256,7 @@ static void conn_is_lent(void **state)
 
 int main(void)
 {
+	signal(SIGPIPE, SIG_IGN); /* as the process does */
 	const struct CMUnitTest tests[] = {
 		PLAY_TEST(stream_goes_out_in_chunks),
 		PLAY_TEST(stream_to_http_1_0_ends_with_the_connection),
@@ -156,6 +266,11 @@ int main(void)
 		PLAY_TEST(aborted_response_can_be_told_from_a_whole_one),
 		PLAY_TEST(abort_may_come_from_inside_a_callback),
 		PLAY_TEST(body_that_is_not_as_long_as_said_is_broken_off),
+		PLAY_TEST(pipe_is_emptied_as_the_client_reads_and_the_next_request_follows),
+		PLAY_TEST(abort_gives_the_pipe_back_as_it_is),
+		PLAY_TEST(client_that_takes_nothing_of_a_pipe_times_out),
+		PLAY_TEST(client_that_goes_away_ends_a_pipe),
+		PLAY_TEST(head_takes_no_pipe),
 		PLAY_TEST(conn_is_lent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -183,6 +183,17 @@ static inline void wire_push(struct slab *slab, struct chain *chain, const char 
 	block_unref(block);
 }
 
+/* A pool of one pipe, which holds these bytes. */
+static inline struct splice_pipe *wire_pipe(struct splice_pool **ret_pool, struct span bytes)
+{
+	assert_int_equal(splice_pool_new(1, ret_pool), 0);
+	struct splice_pipe *pipe = splice_take(*ret_pool);
+	assert_non_null(pipe);
+	assert_int_equal(write(pipe->in, bytes.at, bytes.len), bytes.len);
+	pipe->bytes = bytes.len;
+	return pipe;
+}
+
 /* n bytes in whole blocks. */
 static inline void wire_push_zeros(struct slab *slab, struct chain *chain, size_t n)
 {
