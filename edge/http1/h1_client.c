@@ -274,7 +274,7 @@ static bool tunnel_take(struct h1_client *client, const struct h1_parsed *parsed
 static bool head_parse(struct h1_client *client, size_t len, const struct h1_limits *limits)
 {
 	struct span bytes = span_first(h1_in_left(&client->in), len);
-	struct h1_parsed parsed;
+	struct h1_parsed parsed = { .keep_alive = false };
 
 	bytes = arena_copy(client->setup.arena, bytes);
 	h1_in_use(&client->in, len);

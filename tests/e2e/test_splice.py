@@ -9,8 +9,9 @@ import random
 import signal
 import socket
 import subprocess
+import sys
+import termios
 import threading
-import time
 
 import pytest
 
@@ -28,7 +29,7 @@ LEAST_PIPE = 256 << 10
 @pytest.fixture(scope="module")
 def edge(tmp_path_factory):
     edge = OneEdge(tmp_path_factory.mktemp("splice"), limits={"splice_pipes": PIPES},
-                   timeouts={"client_write": "2s", "linger": "500ms"})
+                   timeouts={"client_write": "4s", "linger": "500ms"})
     edge.program.config["access_log"]["template"] = "$target $status $response_body_bytes $reason"
     edge.program.write_config()
     edge.origin.answers["/big"] = plain(BIG)
@@ -41,9 +42,9 @@ def get(path: str, *lines: bytes, version: bytes = b"1.1") -> bytes:
     return b"GET %s HTTP/%s\r\n%s" % (path.encode(), version, HOST) + b"".join(x + b"\r\n" for x in lines) + b"\r\n"
 
 
-def pipes_open(edge) -> int:
-    """The process's pipes that are too large to be any other."""
-    folder, found = pathlib.Path(f"/proc/{edge.program.pid}/fd"), set()
+def pipes(edge) -> dict[str, int]:
+    """The process's pipes that are too large to be any other, and how much each holds."""
+    folder, found = pathlib.Path(f"/proc/{edge.program.pid}/fd"), {}
     for path in folder.iterdir():
         with contextlib.suppress(OSError):  # it is closed by now
             name = os.readlink(path)
@@ -51,9 +52,18 @@ def pipes_open(edge) -> int:
                 continue
             fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
             if fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ) >= LEAST_PIPE:
-                found.add(name)
+                held = fcntl.ioctl(fd, termios.FIONREAD, bytes(4))
+                found[name] = int.from_bytes(held, sys.byteorder)
             os.close(fd)
-    return len(found)
+    return found
+
+
+def pipes_open(edge) -> int:
+    return len(pipes(edge))
+
+
+def pipes_full(edge) -> bool:
+    return any(held >= LEAST_PIPE // 2 for held in pipes(edge).values())
 
 
 def spliced(edge) -> float:
@@ -64,6 +74,19 @@ def curl_sum(url: str, *options: str) -> str:
     done = subprocess.run(["curl", "-sS", "--fail", "--max-time", "60", *options, url], capture_output=True,
                           timeout=80, check=True)
     return hashlib.sha256(done.stdout).hexdigest()
+
+
+def read_sum(client, n: int) -> str:
+    """The hash of the next n bytes."""
+    got = hashlib.sha256(client.left[:n])
+    n, client.left = n - len(client.left[:n]), client.left[n:]
+    while n:
+        piece = client.sock.recv(min(n, 65536))
+        if not piece:
+            raise EOFError(n)
+        got.update(piece)
+        n -= len(piece)
+    return got.hexdigest()
 
 
 def log_bytes(edge, path: str) -> tuple[int, str]:
@@ -92,15 +115,8 @@ def test_slow_reader_gets_all_of_it(edge):
         client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         client.sock.sendall(get("/big"))
         client.until(b"\r\n\r\n")
-        got = hashlib.sha256()
-        left = len(BIG)
-        for _ in range(60):
-            piece = client.exactly(20000)
-            got.update(piece)
-            left -= len(piece)
-            time.sleep(0.01)
-        got.update(client.exactly(left))
-        assert got.hexdigest() == SUM
+        until(lambda: pipes_full(edge), "a pipe is full, for nobody reads")
+        assert read_sum(client, len(BIG)) == SUM
 
 
 def test_client_that_takes_nothing_is_let_go(edge):
@@ -126,12 +142,12 @@ def test_client_that_breaks_off_is_counted_as_far_as_it_was_served(edge):
 
 @pytest.mark.parametrize("reset", [False, True], ids=["closes", "resets"])
 def test_origin_that_breaks_off_is_an_error_to_the_client(edge, reset):
-    path = f"/short-{reset}"
+    path, come = f"/short-{reset}", threading.Event()
 
     def answer(seen, peer):
         peer.sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BIG) + BIG[:5_000_000])
         if reset:
-            time.sleep(0.3)  # all of it has been read: a reset drops nothing
+            come.wait(timeout=10)  # a reset drops what has not come
             peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         raise EOFError
 
@@ -139,7 +155,9 @@ def test_origin_that_breaks_off_is_an_error_to_the_client(edge, reset):
     with edge.client() as client:
         client.sock.sendall(get(path))
         client.until(b"\r\n\r\n")
-        assert rest(client) == BIG[:5_000_000]
+        assert client.exactly(5_000_000) == BIG[:5_000_000]
+        come.set()
+        assert rest(client) == b""
     assert log_bytes(edge, path) == (5_000_000, "origin-closed")
 
 
@@ -175,9 +193,11 @@ def test_body_until_close_ends_with_the_connection_for_http_1_0(edge):
 
 
 def test_body_until_close_that_is_reset_ends_in_a_reset(edge):
+    come = threading.Event()
+
     def answer(seen, peer):
         peer.sock.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + BIG[:3_000_000])
-        time.sleep(0.3)
+        come.wait(timeout=10)
         peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         raise EOFError
 
@@ -185,11 +205,13 @@ def test_body_until_close_that_is_reset_ends_in_a_reset(edge):
     with edge.client() as client:
         client.sock.sendall(get("/until-reset", version=b"1.0"))
         client.until(b"\r\n\r\n")
+        assert client.exactly(3_000_000) == BIG[:3_000_000]
+        come.set()
         assert was_reset(client)
 
 
 def test_many_at_once_share_the_pipes_and_the_rest_is_copied(edge):
-    sums, most = [], 0
+    sums = []
 
     def download():
         with edge.client(timeout_s=60) as client:
@@ -197,20 +219,19 @@ def test_many_at_once_share_the_pipes_and_the_rest_is_copied(edge):
             client.sock.sendall(get("/big"))
             client.until(b"\r\n\r\n")
             begin.wait(timeout=30)
-            sums.append(hashlib.sha256(client.exactly(len(BIG))).hexdigest())
+            sums.append(read_sum(client, len(BIG)))
 
     begin = threading.Barrier(13)
     threads = [threading.Thread(target=download) for _ in range(12)]
     for thread in threads:
         thread.start()
+    until(lambda: begin.n_waiting == 12, "all are served")
+    until(lambda: pipes_open(edge) == PIPES, "all pipes are in use")
     begin.wait(timeout=30)
-    while any(thread.is_alive() for thread in threads):
-        most = max(most, pipes_open(edge))
-        time.sleep(0.02)
     for thread in threads:
         thread.join()
     assert sums == [SUM] * 12
-    assert most == PIPES
+    assert pipes_open(edge) <= PIPES
     assert edge.metric("meridian_edge_requests_open") == 0
 
 
