@@ -106,7 +106,7 @@ static int send_pipe(struct responder *responder, struct splice_pipe *pipe)
 		request->write_at = mono_add_ms(loop_now(servers->maker->loop),
 						servers->limits.write_timeout_ms);
 	request->starved = request->out.pipe != NULL;
-	run_later(request);
+	h1_server_run_later(request);
 	return err_pass(r);
 }
 
