@@ -286,7 +286,7 @@ static const struct conf_key limits_keys[] = {
 	CONF_SIZE (struct limits_conf, "response_head", response_head_bytes, 1024, 16384, "16KiB", "of an origin's head; a longer one makes 502"),
 	CONF_COUNT(struct limits_conf, connections, 1, 10000000, "100000", "of one listener in one worker; more are closed at once"),
 	CONF_SIZE (struct limits_conf, "buffers",       buffers_bytes, 1 << 20, 1ULL << 40, "512MiB", "of one worker, for bytes on their way"),
-	CONF_COUNT(struct limits_conf, splice_pipes, 0, 1024, "32", "of one worker: large bodies pass in so many pipes of 1 MiB, past our memory, where neither side has TLS and nobody looks at them; more are copied. 0: all are copied"),
+	CONF_COUNT(struct limits_conf, splice_pipes, 0, 1024, "32", "of one worker: large bodies pass in so many pipes of 1 MiB of the kernel's where neither side has TLS; what finds none is copied. 0: all are copied"),
 	CONF_END
 };
 static const struct conf_section limits_section = {

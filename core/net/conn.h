@@ -63,8 +63,8 @@ void conn_close(struct conn *conn);
  * for a good one. What it has not read may be lost. NULL is fine. */
 void conn_reset(struct conn *conn);
 /* Closes so that the kernel sends what it holds, then reads and drops what still comes, for at most
- * linger_ms, so that the last response is not lost to a reset (RFC 9112 9.6), nor the alert that says
- * why a handshake failed. Moved. */
+ * linger_ms, so that the last response is not lost to a reset (RFC 9112 9.6), nor the alert that
+ * says why a handshake failed. Moved. */
 void conn_close_lingering(struct conn *conn, int64_t linger_ms);
 /* Does any linger on this thread? */
 bool conn_any_lingers(void);

@@ -26,7 +26,7 @@ enum {
 	MAX_HEAD_BYTES = BLOCK_BYTES - 8,
 	/* Pipes are for bodies of which so much is still to come: measured, in
 	 * docs/decisions/0010-splice.md. */
-	PIPE_LEAST_BYTES = 128 * 1024,
+	PIPE_LEAST_BYTES = 512 * 1024,
 };
 
 /* clang-format off */
