@@ -314,6 +314,9 @@ def test_a_soak_leaves_nothing_behind(tmp_path, monkeypatch):
         assert not players.failed, players.failed
         assert min(players.rounds.values()) > 1 and len(players.rounds) == len(players.threads), players.rounds
         settle(edge)
+        config.setdefault("limits", {})["splice_pipes"] = 0  # pipes are kept for the next body
+        edge.program.write_config()
+        edge.program.signal(signal.SIGHUP)
         until(lambda: n_descriptors(edge) <= descriptors, "no descriptor is left")
         assert rss_kb(edge) - rss < GROWTH_KB
         assert edge.program.stop() == 0, edge.program.log()[-4000:]
