@@ -432,6 +432,8 @@ static bool body_deliver(struct h1_server *server)
 			return true; /* it has broken off */
 		if (broken != REASON_DONE)
 			return exchange_break(server, broken);
+		if (chain_empty(&request->in.body) && !end && server->eof)
+			return exchange_break(server, REASON_CLIENT_GONE);
 		if (chain_empty(&request->in.body) && !end)
 			return true;         /* more must come */
 		request->wants_body = false; /* the exchange may say so again */
@@ -653,9 +655,9 @@ static void on_input_end(struct h1_server *server, int r)
 	}
 	server->eof = true;
 	interest_update(server, false);
-	if (r == CONN_EOF && request->exchange && h1_body_ended(&request->in.decoder))
-		return; /* it has said all and waits for the response (RFC 9112 9.6) */
-	if (r == CONN_EOF && request->exchange && request->tunnel) {
+	if (r == CONN_EOF && request->exchange) {
+		/* It may have said all and wait for the response (RFC 9112 9.6): what has come
+		 * before the end counts first. */
 		body_deliver(server);
 		return;
 	}

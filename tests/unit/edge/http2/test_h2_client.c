@@ -82,8 +82,15 @@ static void on_done(void *arg)
 	asking->requester = NULL;
 }
 
-static const struct response_events events = { on_interim,  on_head,   on_body, on_trailers,
-					       on_writable, on_failed, on_done };
+static const struct response_events events = {
+	.on_interim = on_interim,
+	.on_head = on_head,
+	.on_body = on_body,
+	.on_trailers = on_trailers,
+	.on_writable = on_writable,
+	.on_failed = on_failed,
+	.on_done = on_done,
+};
 
 static void on_closed(struct h2_client *client, void *arg)
 {
