@@ -66,7 +66,7 @@ struct http_head {
 	struct span path;      /* of it, before the '?', as it came */
 	struct span query;     /* after the '?'; empty when there is none */
 	bool expects_continue; /* Expect: 100-continue */
-	bool takes_trailers;   /* TE: trailers, and Connection named TE */
+	bool takes_trailers;   /* TE: trailers; Connection need not have named TE */
 	struct span upgrade;   /* the protocol asked for ("websocket"), if Connection named it, or
 				  by RFC 8441's :protocol, then with GET for CONNECT; else empty */
 
