@@ -414,26 +414,36 @@ static enum close_reason trailers_tell(struct h1_request *request)
 	return REASON_DONE;
 }
 
+/* Not REASON_DONE: why the exchange must end. */
+static enum close_reason body_decode(struct h1_server *server, bool *ret_end)
+{
+	struct h1_request *request = server->request;
+	int r = h1_in_decode(&request->in);
+
+	*ret_end = r == H1_BODY_END ||
+		   (request->tunnel && server->eof && h1_in_left(&request->in).len == 0);
+	if (r < 0)
+		return REASON_MEMORY;
+	if (r == H1_BODY_MALFORMED)
+		return REASON_CLIENT_MALFORMED;
+	if (*ret_end && request->in.trailers)
+		return trailers_tell(request);
+	bool must_come = !*ret_end && chain_empty(&request->in.body);
+	return must_come && server->eof ? REASON_CLIENT_GONE : REASON_DONE;
+}
+
 /* Hands on what has come of a wanted body. False: the server has ended. */
 static bool body_deliver(struct h1_server *server)
 {
 	struct h1_request *request = server->request;
+	bool end;
 
 	while (server->state == H1_SERVER_EXCHANGE && request->wants_body) {
-		int r = h1_in_decode(&request->in);
-		enum close_reason broken = r < 0                    ? REASON_MEMORY
-					   : r == H1_BODY_MALFORMED ? REASON_CLIENT_MALFORMED
-								    : REASON_DONE;
-		bool end = r == H1_BODY_END ||
-			   (request->tunnel && server->eof && h1_in_left(&request->in).len == 0);
-		if (end && request->in.trailers)
-			broken = trailers_tell(request);
+		enum close_reason broken = body_decode(server, &end);
 		if (!request->exchange)
 			return true; /* it has broken off */
 		if (broken != REASON_DONE)
 			return exchange_break(server, broken);
-		if (chain_empty(&request->in.body) && !end && server->eof)
-			return exchange_break(server, REASON_CLIENT_GONE);
 		if (chain_empty(&request->in.body) && !end)
 			return true;         /* more must come */
 		request->wants_body = false; /* the exchange may say so again */
