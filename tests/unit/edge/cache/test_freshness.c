@@ -2,15 +2,9 @@
  *
  * Tests of edge/cache/freshness: each row with its clause of RFC 9111.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "cache_test.h"
 
 #include "edge/cache/freshness.h"
-
-#include "core/obj.h"
 
 enum { NOW_S = 784111777, LINES = 6 }; /* Sun, 06 Nov 1994 08:49:37 GMT */
 
@@ -21,19 +15,9 @@ enum { NOW_S = 784111777, LINES = 6 }; /* Sun, 06 Nov 1994 08:49:37 GMT */
 static struct freshness read_lines(struct arena *arena, uint16_t status, const char *const *lines)
 {
 	struct freshness fresh;
-	struct http_head head;
+	struct http_head head = head_of_lines(arena, lines, LINES);
 
-	assert_int_equal(http_head_init(&head, arena), 0);
 	head.status = status;
-	for (size_t i = 0; i < LINES && lines[i]; i++) {
-		struct span line = span_str(lines[i]);
-		size_t colon = span_find(line, ':');
-		struct span name = span_first(line, colon);
-		enum http_name id = http_name_lookup(name);
-		struct http_field field = { name, span_trim(span_from(line, colon + 1)),
-					    (uint16_t)id };
-		assert_int_equal(http_head_add_found(&head, field), 0);
-	}
 	freshness_read(&head, NOW_S, &fresh);
 	return fresh;
 }
