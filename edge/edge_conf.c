@@ -171,6 +171,19 @@ static const struct conf_section pool_section = {
 	.help = "A named group of origins.",
 };
 
+/* ---- stores ---- */
+
+static const struct conf_key store_keys[] = {
+	CONF_STRING  (struct cache_conf, name, CONF_REQUIRED, CONF_NO_INITIAL, "used in routes and logs"),
+	CONF_SIZE    (struct cache_conf, "memory", memory_bytes, 1 << 20, 1ULL << 44, "256MiB", "for what is stored, all counted; what is being fetched comes on top"),
+	CONF_DURATION(struct cache_conf, "inactive", inactive_ms, 0, 3650.0 * DAY_MS, "0s", "what nobody asked for so long goes, fresh or not; 0s: it goes when there is no room"),
+	CONF_END
+};
+static const struct conf_section store_section = {
+	.name = "stores[]", .struct_size = sizeof(struct cache_conf), .keys = store_keys,
+	.help = "Memory for responses, shared by all workers. A reload keeps what is stored.",
+};
+
 /* ---- services ---- */
 
 static const struct conf_key path_keys[] = {
@@ -205,10 +218,63 @@ static const struct conf_section respond_section = {
 	.help = "Answers by itself.",
 };
 
+static const struct conf_choice cache_queries[] = { { "all", CACHE_QUERY_ALL }, { "none", CACHE_QUERY_NONE }, { NULL, 0 } };
+static const struct conf_key cache_key_keys[] = {
+	CONF_BOOL   (struct cache_key_conf, scheme, "true",  "http and https are two"),
+	CONF_BOOL   (struct cache_key_conf, host,   "true",  "each host, with its port, is another; false: all hosts of the service share what is stored, and a host that an origin reflects is reflected to all"),
+	CONF_BOOL   (struct cache_key_conf, method, "false", "HEAD is another than GET: then it is not answered from a GET's response"),
+	CONF_CHOICE (struct cache_key_conf, query, cache_queries, "all", "what follows the question mark: `all` of it as it came, or `none`"),
+	CONF_LIST_OF(struct cache_key_conf, query_only, n_query_only, CONF_TYPE_STRING, CONF_OPTIONAL, "the parameters that count, `name` or `begin*`; the others do not reach the origin"),
+	CONF_LIST_OF(struct cache_key_conf, query_except, n_query_except, CONF_TYPE_STRING, CONF_OPTIONAL, "the parameters that do not count, and do not reach the origin: `[utm_*, fbclid]`"),
+	CONF_LIST_OF(struct cache_key_conf, headers, n_headers, CONF_TYPE_STRING, CONF_OPTIONAL, "fields of the request that count"),
+	CONF_LIST_OF(struct cache_key_conf, cookies, n_cookies, CONF_TYPE_STRING, CONF_OPTIONAL, "cookies that count"),
+	CONF_END
+};
+static const struct conf_section cache_key_section = {
+	.name = "services[].routes[].cache.key", .struct_size = sizeof(struct cache_key_conf), .keys = cache_key_keys,
+	.help = "What tells one stored response from another, beside what responses vary by. The path always counts, byte for byte. What does not count is not sent to the origin for a response that is shared.",
+};
+
+static const struct conf_key cache_valid_keys[] = {
+	{ .name = "", .type = CONF_TYPE_DURATION, .offset = offsetof(struct cache_valid_conf, valid_ms), .has_range = true, .min = 0, .max = 3650.0 * DAY_MS, .help = "how long" },
+	CONF_END
+};
+static const struct conf_section cache_valid_section = {
+	.name = "services[].routes[].cache.valid", .struct_size = sizeof(struct cache_valid_conf), .keys = cache_valid_keys, .key_offset = offsetof(struct cache_valid_conf, status),
+	.help = "How long a response is fresh that does not say so itself, by status: `200`, `4xx`, `any`; the first that fits.",
+};
+
+static const struct conf_choice cache_set_cookies[] = { { "explicit", CACHE_COOKIE_EXPLICIT }, { "refuse", CACHE_COOKIE_REFUSE }, { "strip", CACHE_COOKIE_STRIP }, { NULL, 0 } };
+static const struct conf_key cache_keys[] = {
+	CONF_STRING  (struct cache_rules_conf, store, CONF_REQUIRED, CONF_NO_INITIAL, "the store, by its name in `stores`"),
+	CONF_MAP     (struct cache_rules_conf, valid, n_valid, &cache_valid_section, "how long a response is fresh that does not say so itself: `{\"200\": 60m, \"404\": 1m, any: 10s}`"),
+	CONF_SECTION (struct cache_rules_conf, key, &cache_key_section, CONF_OPTIONAL, "what tells one stored response from another"),
+	CONF_LIST_OF (struct cache_rules_conf, bypass, n_bypass, CONF_TYPE_STRING, CONF_OPTIONAL, "ask the origin, and store what it says, when one of these, variables expanded, is neither empty nor `0`: `[$header_x_refresh]`"),
+	CONF_LIST_OF (struct cache_rules_conf, no_store, n_no_store, CONF_TYPE_STRING, CONF_OPTIONAL, "store nothing of it, likewise"),
+	CONF_LIST_OF (struct cache_rules_conf, ignore, n_ignore, CONF_TYPE_STRING, CONF_OPTIONAL, "fields of the response that have no say: `Cache-Control`, `Expires`, `Age`, `Vary`. What is private stays so only if the origin is asked"),
+	{ .name = "targets", .type = CONF_TYPE_LIST, .offset = offsetof(struct cache_rules_conf, targets), .n_offset = offsetof(struct cache_rules_conf, n_targets), .item = CONF_TYPE_STRING,
+	  .set_offset = offsetof(struct cache_rules_conf, targets_set), .max_items = 8, .help = "targeted fields (RFC 9213) that take the place of Cache-Control and Expires, the first that is there; not given: `[CDN-Cache-Control]`" },
+	CONF_BOOL    (struct cache_rules_conf, requests, "true", "a client's Cache-Control has a say: it may ask for a fresher response, or for a stored one alone"),
+	CONF_CHOICE  (struct cache_rules_conf, set_cookie, cache_set_cookies, "explicit", "a response that sets a cookie: `explicit`: stored if it says itself how long it is fresh; `refuse`: never; `strip`: stored without its cookies"),
+	CONF_COUNT   (struct cache_rules_conf, min_uses, 1, 1000000, "1", "requests before a response is stored"),
+	CONF_SIZE    (struct cache_rules_conf, "max_object", max_object_bytes, 0, 1ULL << 40, "64MiB", "a larger response passes through"),
+	CONF_DURATION(struct cache_rules_conf, "grace", grace_ms, 0, 3650.0 * DAY_MS, "0s", "how long a stale response may serve while the origin is asked, or when it fails, where the response says neither yes nor no"),
+	CONF_DURATION(struct cache_rules_conf, "pass",  pass_ms,  0, DAY_MS, "10s", "how long it is remembered that a response was not to be stored: until then nobody waits for another's"),
+	CONF_COUNT   (struct cache_rules_conf, heuristic_pct, 0, 100, "10", "of the time since Last-Modified, for how long a response is fresh that says nothing; 0: not at all"),
+	CONF_DURATION(struct cache_rules_conf, "heuristic_max", heuristic_max_ms, 0, 3650.0 * DAY_MS, "1d", "and no longer"),
+	CONF_BOOL    (struct cache_rules_conf, status_field, "true", "say in Cache-Status (RFC 9211) of what use the cache was"),
+	CONF_END
+};
+static const struct conf_section cache_section = {
+	.name = "services[].routes[].cache", .struct_size = sizeof(struct cache_rules_conf), .keys = cache_keys,
+	.help = "Stores responses by RFC 9111, and answers from what is stored.",
+};
+
 static const struct conf_key route_keys[] = {
 	CONF_SECTION(struct route_conf, path, &path_section, CONF_REQUIRED, "which paths it is for"),
 	CONF_SECTION_OPTIONAL(struct route_conf, proxy,   &proxy_section,   "hand on to a pool"),
 	CONF_SECTION_OPTIONAL(struct route_conf, respond, &respond_section, "answer by itself"),
+	CONF_SECTION_OPTIONAL(struct route_conf, cache,   &cache_section,   "store what `proxy` brings"),
 	CONF_SIZE   (struct route_conf, "max_body", max_body_bytes, 0, 1ULL << 50, "0", "of a request; a larger one gets 413. 0: as the service says"),
 	CONF_END
 };
@@ -370,6 +436,7 @@ static const struct conf_key edge_keys[] = {
 	CONF_COUNT  (struct edge_conf, workers, 0, 512, "0", "threads that serve; 0: one for each processor. A change needs a restart"),
 	CONF_LIST   (struct edge_conf, listeners, n_listeners, &listener_section, CONF_REQUIRED, "where clients connect"),
 	CONF_LIST   (struct edge_conf, pools,     n_pools,     &pool_section,     CONF_OPTIONAL, "groups of origins"),
+	CONF_LIST   (struct edge_conf, stores,    n_stores,    &store_section,    CONF_OPTIONAL, "memory for responses"),
 	CONF_LIST   (struct edge_conf, services,  n_services,  &service_section,  CONF_REQUIRED, "what is served"),
 	CONF_SECTION(struct edge_conf, timeouts,  &timeouts_section,  CONF_OPTIONAL, "how long each step may take"),
 	CONF_SECTION(struct edge_conf, limits,    &limits_section,    CONF_OPTIONAL, "how much is held"),

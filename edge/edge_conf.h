@@ -7,6 +7,7 @@
 
 #include "cluster/cluster_conf.h"
 #include "core/common_conf.h"
+#include "edge/cache/store.h"
 #include "edge/exchange/forward.h"
 #include "edge/origin/pool_conf.h"
 #include "edge/route/service.h"
@@ -98,6 +99,8 @@ struct edge_conf {
 	size_t n_listeners;
 	struct pool_conf *pools;
 	size_t n_pools;
+	struct cache_conf *stores;
+	size_t n_stores;
 	struct service_conf *services;
 	size_t n_services;
 	struct timeouts_conf timeouts;

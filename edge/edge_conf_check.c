@@ -276,6 +276,56 @@ static void action_check(struct conf *conf, const struct route_conf *route)
 			   respond->status);
 }
 
+static void store_name_check(struct conf *conf, const struct edge_conf *edge,
+			     const char *const *name)
+{
+	for (size_t i = 0; *name && i < edge->n_stores; i++) {
+		if (edge->stores[i].name && strcmp(edge->stores[i].name, *name) == 0)
+			return;
+	}
+	if (*name)
+		conf_fault(conf, name, "unknown store \"%s\"", *name);
+}
+
+static void field_names_check(struct conf *conf, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (names[i] && !http_token_is_valid(span_str(names[i])))
+			conf_fault(conf, &names[i], "\"%s\" is no name of a field", names[i]);
+	}
+}
+
+static void cache_check(struct conf *conf, const struct edge_conf *edge,
+			const struct route_conf *route)
+{
+	const struct cache_rules_conf *cache = &route->cache;
+	struct cache_rules *rules = NULL;
+	char reterr[160] = "";
+
+	if (!cache->set)
+		return;
+	if (!route->proxy.set)
+		conf_fault(conf, cache, "there is nothing to store without \"proxy\"");
+	store_name_check(conf, edge, &cache->store);
+	if (cache->key.n_query_only && cache->key.n_query_except)
+		conf_fault(conf, &cache->key.query_except,
+			   "\"query_only\" says already which parameters count");
+	field_names_check(conf, cache->key.headers, cache->key.n_headers);
+	field_names_check(conf, cache->ignore, cache->n_ignore);
+	field_names_check(conf, cache->targets, cache->n_targets);
+	if (cache_rules_new(cache, NULL, &rules, reterr) < 0)
+		conf_fault(conf, cache, "%s", reterr[0] ? reterr : "out of memory");
+	cache_rules_free(rules);
+}
+
+static void stores_check(struct conf *conf, const struct edge_conf *edge)
+{
+	CLEANUP(names_free) struct name *names = NULL;
+
+	for (size_t i = 0; i < edge->n_stores; i++)
+		name_check(conf, &names, &edge->stores[i].name, "store");
+}
+
 static void routes_check(struct conf *conf, const struct edge_conf *edge,
 			 const struct service_conf *service)
 {
@@ -289,6 +339,7 @@ static void routes_check(struct conf *conf, const struct edge_conf *edge,
 			conf_fault(conf, prefix,
 				   "another route of this service has the prefix \"%s\"", *prefix);
 		action_check(conf, route);
+		cache_check(conf, edge, route);
 		if (route->proxy.set)
 			pool_name_check(conf, edge, &route->proxy.pool);
 	}
@@ -350,6 +401,7 @@ void edge_conf_check(struct conf *conf, const struct edge_conf *edge)
 	process_section_check(conf, &edge->process);
 	listeners_check(conf, edge);
 	pools_check(conf, edge);
+	stores_check(conf, edge);
 	services_check(conf, edge);
 	error_pages_check(conf, edge->error_pages, edge->n_error_pages);
 	for (size_t i = 0; i < edge->n_services; i++)

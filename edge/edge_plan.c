@@ -25,6 +25,9 @@ static void plan_free(struct snapshot *snapshot)
 	tls_tickets_unref(plan->tickets);
 	access_log_format_fini(&plan->log_format);
 	service_map_free(plan->services);
+	for (size_t i = 0; plan->caches && i < plan->edge->n_stores; i++)
+		cache_unref(plan->caches[i]);
+	free(plan->caches);
 	conf_free(plan->conf);
 	free(plan);
 }
@@ -100,7 +103,7 @@ static int services_make(struct edge_plan *plan)
 		return err_new(-ENOMEM);
 	for (size_t i = 0; i < edge->n_pools; i++)
 		names[i] = edge->pools[i].name;
-	const struct route_pools pools = { names, edge->n_pools };
+	const struct route_pools pools = { names, edge->n_pools, plan->caches, edge->n_stores };
 	return err_pass(service_map_new(edge->services, edge->n_services, &pools, &plan->services));
 }
 
@@ -137,7 +140,37 @@ static int error_pages_make(struct edge_plan *plan)
 	return err_pass(r);
 }
 
-static int plan_fill(struct edge_plan *plan)
+static struct cache *cache_before(const struct edge_plan *before, const char *name)
+{
+	for (size_t i = 0; before && i < before->edge->n_stores; i++) {
+		if (strcmp(before->edge->stores[i].name, name) == 0)
+			return before->caches[i];
+	}
+	return NULL;
+}
+
+/* Those that were there stay, with what is stored. They take on their new size when the plan is
+ * taken: it may be refused yet. */
+static int caches_make(struct edge_plan *plan, const struct edge_plan *before)
+{
+	plan->caches = calloc(plan->edge->n_stores + 1, sizeof(struct cache *));
+	if (!plan->caches)
+		return err_new(-ENOMEM);
+	for (size_t i = 0; i < plan->edge->n_stores; i++) {
+		const struct cache_conf *conf = &plan->edge->stores[i];
+		struct cache *kept = cache_before(before, conf->name);
+		int r = 0;
+		if (kept)
+			plan->caches[i] = cache_ref(kept);
+		else
+			r = cache_new(conf, &plan->caches[i]);
+		if (r < 0)
+			return err_pass(r);
+	}
+	return 0;
+}
+
+static int plan_fill(struct edge_plan *plan, const struct edge_plan *before)
 {
 	plan->pool_tls = calloc(plan->edge->n_pools + 1, sizeof(struct tls_context *));
 	if (!plan->pool_tls)
@@ -150,6 +183,8 @@ static int plan_fill(struct edge_plan *plan)
 		r = error_pages_make(plan);
 	if (r == 0)
 		r = log_make(plan);
+	if (r == 0 && conf_n_errors(plan->conf) == 0)
+		r = caches_make(plan, before);
 	if (r == 0 && conf_n_errors(plan->conf) == 0)
 		r = services_make(plan);
 	return err_pass(r);
@@ -197,7 +232,7 @@ int edge_plan_read(const char *path, const struct edge_plan *before, struct buf 
 	if (!before)
 		key_log_open(plan);
 	if (r == 0)
-		r = plan_fill(plan);
+		r = plan_fill(plan, before);
 	if (r == 0 && conf_n_errors(plan->conf) > 0) {
 		conf_print_errors(plan->conf, errors);
 		r = EDGE_PLAN_WRONG;

@@ -13,6 +13,7 @@ struct edge_plan {
 	struct snapshot snapshot;
 	struct conf *conf; /* owned; all that `edge` points to */
 	const struct edge_conf *edge;
+	struct cache **caches; /* references: one for each of edge->stores */
 	struct service_map *services;
 	struct error_pages **error_pages;    /* of the edge, then of each service; NULL: none */
 	struct access_log_format log_format; /* .template NULL: no access log */

@@ -465,6 +465,7 @@ static int worker_make(struct worker *worker)
 		.slab = worker->slab,
 		.pipes = worker->pipes,
 		.metrics = worker->metrics,
+		.mailbox = &worker->thread.mailbox,
 		.begin_requester = h1_client_begin,
 		.node = worker->setup.node,
 		.region = worker->setup.region,

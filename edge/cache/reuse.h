@@ -12,20 +12,29 @@ enum reuse {
 	REUSE_ASK,   /* the origin first; it may say that nothing has changed */
 };
 
-/* What is stored. */
-struct reuse_stored {
-	const struct freshness *fresh;
-	int64_t lifetime_s;
-	int64_t age_s;   /* now */
-	int64_t grace_s; /* by configuration: as stale-while-revalidate and stale-if-error, where
-			  * the response names none */
+/* How long a response lives, worked out when it came. Wall times. */
+struct reuse_life {
+	int64_t born_s;       /* when its age was 0 */
+	int64_t stale_at_s;   /* fresh before */
+	int64_t swr_s, sie_s; /* how long after it may serve, while the origin is asked, and when it
+				 has failed */
+	uint32_t says;        /* bits: 1 << enum cache_says, of what forbids */
 };
 
+/* Of a response that came now, in answer to a request of `asked_at_s`. `grace_s`: by configuration,
+ * as stale-while-revalidate and stale-if-error where it names none and nothing forbids. */
+void reuse_life_make(const struct freshness *fresh, int64_t lifetime_s, int64_t grace_s,
+		     int64_t asked_at_s, int64_t now_s, struct reuse_life *ret_life);
+/* Never below 0: clocks are set back. */
+int64_t reuse_age_s(const struct reuse_life *life, int64_t now_s);
+
 /* `request`: its Cache-Control; NULL: by configuration it has no say. */
-enum reuse reuse_judge(const struct reuse_stored *stored, const struct cache_control *request);
+enum reuse reuse_judge(const struct reuse_life *life, int64_t now_s,
+		       const struct cache_control *request);
 /* The origin was asked, and failed: may the stored one serve after all (RFC 5861 4, RFC
  * 9111 4.2.4)? */
-bool reuse_after_failure(const struct reuse_stored *stored, const struct cache_control *request);
+bool reuse_after_failure(const struct reuse_life *life, int64_t now_s,
+			 const struct cache_control *request);
 /* What the request demands of a cache by Cache-Control, or by Pragma when it has none (RFC
  * 9111 5.4). */
 void reuse_read_request(const struct http_head *request, struct cache_control *ret_control);

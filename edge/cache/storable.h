@@ -16,6 +16,7 @@
 	X(STORABLE_NOT_PRIVATE,   "private") \
 	X(STORABLE_NOT_AUTHORIZED, "authorization") /* RFC 9111 3.5 */ \
 	X(STORABLE_NOT_VARY,      "vary")          /* Vary: * */ \
+	X(STORABLE_NOT_COOKIE,    "set-cookie")    /* RFC 9111 7.3 */ \
 	X(STORABLE_NOT_SAID,      "unsaid")        /* nothing says that it may be */
 /* clang-format on */
 enum storable {

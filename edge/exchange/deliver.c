@@ -10,14 +10,14 @@
 #include "core/obj.h"
 #include "edge/exchange/exchange_priv.h"
 #include "edge/exchange/grpc.h"
+#include "edge/exchange/serve.h"
 #include "edge/exchange/tunnel.h"
 #include "edge/report/edge_metrics.h"
 
 /* ---- answers of our own ------------------------------------------------------------------------
  */
 
-/* What every response of the service says. */
-static int service_fields_add(const struct exchange *x, struct http_head *head)
+int exchange_head_finish(const struct exchange *x, struct http_head *head)
 {
 	static const struct span hsts = { (const uint8_t *)"Strict-Transport-Security", 25 };
 
@@ -50,7 +50,7 @@ static int own_head_make(struct exchange *x, unsigned status, struct span conten
 		r = http_head_add_other(head, SPAN_LIT("Allow"),
 					SPAN_LIT("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
 	if (r == 0)
-		r = service_fields_add(x, head);
+		r = exchange_head_finish(x, head);
 	*ret_head = head;
 	return err_pass(r);
 }
@@ -59,6 +59,7 @@ static int own_head_make(struct exchange *x, unsigned status, struct span conten
 static void own_head_take(struct exchange *x, const struct http_head *head, struct span body)
 {
 	MUST(!x->begun);
+	lookup_leave(x); /* what it brings comes too late */
 	x->own = true;
 	x->response = head;
 	x->own_body = head && head->body == HTTP_BODY_LENGTH ? body : SPAN_NONE;
@@ -186,7 +187,8 @@ void exchange_refuse(struct exchange *x, enum close_reason reason)
 
 void exchange_fail(struct exchange *x, enum close_reason reason)
 {
-	if (x->state == EXCHANGE_FETCH || x->state == EXCHANGE_BUFFER) {
+	if (x->state == EXCHANGE_FETCH || x->state == EXCHANGE_BUFFER ||
+	    x->state == EXCHANGE_LOOKUP) {
 		exchange_refuse(x, reason);
 		return;
 	}
@@ -216,9 +218,11 @@ static void own_body_push(struct exchange *x)
 	chain_clear(&body);
 }
 
-/* The machine gets here by itself only for an answer of our own. */
+/* The machine gets here by itself only for an answer of our own, and for one that is stored. */
 enum exchange_step step_deliver(struct exchange *x)
 {
+	if (!x->own && x->lookup && x->lookup->served)
+		return serve_step(x);
 	MUST(x->own && !x->begun);
 	if (!x->response) {
 		exchange_fail(x, REASON_MEMORY);
@@ -258,7 +262,9 @@ void exchange_pump(struct exchange *x)
 		return;
 	MUST(!x->pipe || !x->pipe->bytes);
 	exchange_pipe_drop(x);
-	if (!x->own)
+	if (!x->own && x->lookup && x->lookup->served)
+		(void)serve_step(x);
+	else if (!x->own)
 		fetch_want_body(x->fetch);
 	else if (x->own_body.len)
 		own_body_push(x);
@@ -310,10 +316,13 @@ static void on_head(void *arg, struct http_head *head, bool end)
 	}
 	if (page_intercept(x, head))
 		return;
+	if (x->route->cache)
+		lookup_invalidate(x, head);
 	x->response = head;
 	exchange_goto(x, r == TUNNEL_OPEN ? EXCHANGE_TUNNEL : EXCHANGE_DELIVER);
 	if (forward_response(x->world->forward, head, fetch_arena(x->fetch)) < 0 ||
-	    service_fields_add(x, head) < 0 || ops->send_head(x->responder, head, end) < 0) {
+	    exchange_head_finish(x, head) < 0 || serve_status_add(x, head) < 0 ||
+	    ops->send_head(x->responder, head, end) < 0) {
 		exchange_fail(x, REASON_MEMORY);
 		return;
 	}

@@ -54,6 +54,7 @@ static inline void exchange_world_unref(struct exchange_world *world)
 SLIST_HEAD(exchange_stock, exchange);
 SLIST_HEAD(fetch_stock, fetch);
 LIST_HEAD(fetch_list, fetch);
+LIST_HEAD(fill_list, fill);
 
 struct exchange_env {
 	struct loop *loop;
@@ -68,6 +69,8 @@ struct exchange_env {
 	struct exchange_stock exchanges;
 	struct fetch_stock fetches;
 	uint32_t n_stocked_exchanges, n_stocked_fetches;
+	struct mailbox *mailbox; /* the worker's: other threads wake what waits here */
+	struct fill_list fills;  /* responses on their way into a cache */
 	struct fetch_list alone; /* tunnels whose last bytes are on their way to an origin */
 };
 

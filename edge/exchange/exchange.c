@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/obj.h"
 #include "edge/exchange/exchange_priv.h"
+#include "edge/exchange/lookup.h"
 #include "edge/exchange/tunnel.h"
 #include "edge/report/edge_metrics.h"
 
@@ -19,7 +20,8 @@ enum { MAX_STOCKED = 256 };
 #define TO(NAME) (1u << EXCHANGE_##NAME)
 /* clang-format off */
 const unsigned exchange_may_follow[EXCHANGE_N_STATES] = {
-	[EXCHANGE_ROUTE]   = TO(BUFFER) | TO(FETCH) | TO(DELIVER),
+	[EXCHANGE_ROUTE]   = TO(LOOKUP) | TO(BUFFER) | TO(FETCH) | TO(DELIVER),
+	[EXCHANGE_LOOKUP]  = TO(FETCH) | TO(DELIVER) | TO(FINISH),
 	[EXCHANGE_BUFFER]  = TO(FETCH) | TO(DELIVER) | TO(FINISH),
 	[EXCHANGE_FETCH]   = TO(DELIVER) | TO(TUNNEL) | TO(FINISH),
 	[EXCHANGE_DELIVER] = TO(FINISH),
@@ -90,6 +92,10 @@ static enum exchange_step proxy_begin(struct exchange *x)
 			exchange_refuse(x, REASON_UPGRADE_REFUSED);
 			return STEP_WAIT;
 		}
+	}
+	if (x->route->cache && lookup_applies(x->request)) {
+		exchange_goto(x, EXCHANGE_LOOKUP);
+		return STEP_AGAIN;
 	}
 	if (proxy->buffer_request_bytes && x->request->body != HTTP_BODY_NONE)
 		return buffer_begin(x, proxy->buffer_request_bytes);
@@ -219,7 +225,7 @@ static void buffer_frame(const struct exchange *x, struct http_head *upstream)
 /* ---- FETCH -------------------------------------------------------------------------------------
  */
 
-static int upstream_make(struct exchange *x)
+int exchange_upstream_make(struct exchange *x)
 {
 	x->upstream = ARENA_NEW(x->arena, struct http_head);
 	if (!x->upstream)
@@ -235,7 +241,7 @@ static int upstream_make(struct exchange *x)
 
 static enum exchange_step step_fetch(struct exchange *x)
 {
-	int r = upstream_make(x);
+	int r = x->upstream ? 0 : exchange_upstream_make(x);
 
 	if (r < 0) {
 		exchange_refuse(x, REASON_CLIENT_HEAD_LARGE);
@@ -286,11 +292,15 @@ static void count(const struct exchange *x, int64_t duration_us)
 	else
 		metric_observe_us(metrics, EDGE_METRIC_REQUEST_TIME, (uint64_t)duration_us);
 	edge_metrics_ended(metrics, x->reason);
+	if (x->lookup)
+		metric_add(metrics, (size_t)EDGE_METRIC_CACHE_NONE + x->lookup->outcome, 1);
 }
 
 void exchange_facts(const struct exchange *x, struct facts *ret_facts)
 {
-	bool proxied = x->fetch && x->route;
+	const struct lookup *lookup = x->lookup;
+	bool asked = lookup && lookup->origin.len;
+	bool proxied = (x->fetch || asked) && x->route;
 	const struct origin *origin = x->fetch ? fetch_origin(x->fetch) : NULL;
 
 	*ret_facts = (struct facts){
@@ -303,13 +313,18 @@ void exchange_facts(const struct exchange *x, struct facts *ret_facts)
 		.region = x->env->region,
 		.service = x->service ? x->service->conf->name : NULL,
 		.pool = proxied ? x->world->pools[x->route->pool].conf->name : NULL,
-		.origin = origin ? origin_addr(origin) : NULL,
+		.origin = origin  ? origin_addr(origin)
+			  : asked ? &lookup->origin
+				  : NULL,
+		.cache = lookup ? lookup_outcome_name(lookup->outcome) : NULL,
 		.status = x->begun ? x->response->status : 0,
 		.request_body_bytes = x->request_bytes,
 		.response_body_bytes = x->response_bytes,
 		.wall_s = loop_wall_s(x->env->loop),
 		.first_byte_us = x->first_byte_us,
-		.n_tries = x->fetch ? fetch_n_tries(x->fetch) : 0,
+		.n_tries = x->fetch ? fetch_n_tries(x->fetch)
+			   : lookup ? lookup->n_tries
+				    : 0,
 		.reason = x->reason,
 	};
 }
@@ -347,6 +362,7 @@ static enum exchange_step step_finish(struct exchange *x)
 	if (x->env->log && x->world->log_format)
 		write_log(x, duration_us);
 	fetch_leave(x->fetch); /* after the log: the response's head is the fetch's */
+	lookup_fini(x);
 	if (x->buffer)
 		body_buffer_fini(x->buffer);
 	exchange_world_unref(x->world);
@@ -519,5 +535,6 @@ void exchange_env_fini(struct exchange_env *env)
 		free(x);
 	}
 	env->n_stocked_exchanges = 0;
+	fill_stop_all(env);
 	fetch_stock_free(env);
 }

@@ -4,7 +4,7 @@
  * head and drives the rest: where to, from whom, and the bytes both ways. The request's body and
  * the response's are two pumps that do not wait for each other.
  *
- * Its states are those that have work today; a guard and a cache add GUARD and LOOKUP.
+ * Its states are those that have work today; a guard adds GUARD.
  * docs/fsm/exchange.dot draws them. The worker's thread.
  */
 #pragma once
@@ -16,6 +16,7 @@ struct exchange;
 /* clang-format off */
 #define EXCHANGE_STATES(X) \
 	X(ROUTE,   route)   /* a complete head: host and path to a service and its action      */ \
+	X(LOOKUP,  lookup)  /* the cache is asked, or somebody's fetch is waited for           */ \
 	X(BUFFER,  buffer)  /* the request's body is read whole, before an origin is asked     */ \
 	X(FETCH,   fetch)   /* an origin is asked; its head has not come                       */ \
 	X(DELIVER, deliver) /* head and body to the client, an origin's or our own             */ \

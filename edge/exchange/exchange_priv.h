@@ -29,6 +29,7 @@ struct exchange {
 	const struct service *service; /* NULL: none was found */
 	const struct route *route;
 	struct fetch *fetch;              /* a reference; NULL: none was begun */
+	struct lookup *lookup;            /* in the arena; NULL: no cache was asked */
 	const struct http_head *response; /* ours or the fetch's; NULL: none yet */
 	bool own;                         /* the response is ours */
 	bool begun;                       /* its head was sent */
@@ -50,6 +51,8 @@ void exchange_goto(struct exchange *x, enum exchange_state next);
 /* What is known of it by now; borrowed from it. */
 void exchange_facts(const struct exchange *x, struct facts *ret_facts);
 void exchange_run(struct exchange *x);
+/* x->upstream: what an origin is to get. Errors: -ENOBUFS. */
+int exchange_upstream_make(struct exchange *x);
 
 /* ---- deliver.c ---------------------------------------------------------------------------------
  */
@@ -67,6 +70,8 @@ void exchange_fail(struct exchange *x, enum close_reason reason);
 /* TUNNEL: bytes have moved. */
 void exchange_stir(struct exchange *x);
 enum exchange_step step_deliver(struct exchange *x);
+/* What every response of the service says. Errors: -ENOBUFS. */
+int exchange_head_finish(const struct exchange *x, struct http_head *head);
 /* The responder has room again. */
 void exchange_pump(struct exchange *x);
 /* The responder has given the pipe back; what is still in it was not sent. */

@@ -600,6 +600,15 @@ void fetch_leave(struct fetch *fetch)
 	fetch_unref(fetch);
 }
 
+void fetch_hand_over(struct fetch *fetch, const struct http_head *request,
+		     const struct fetch_events *events, void *subscriber)
+{
+	MUST(fetch->kind == FETCH_KIND && fetch->subscriber && fetch->state >= FETCH_BODY);
+	fetch->request = request;
+	fetch->events = events;
+	fetch->subscriber = subscriber;
+}
+
 bool fetch_takes_body(const struct fetch *fetch)
 {
 	return fetch->requester && (fetch->state == FETCH_HEAD || fetch->state == FETCH_BODY);

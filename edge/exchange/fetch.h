@@ -67,6 +67,11 @@ int fetch_begin(const struct fetch_setup *setup, struct fetch **ret_fetch);
  * fine. */
 void fetch_leave(struct fetch *fetch);
 
+/* Another subscriber takes the place of the one that is, and its reference, while the head is said
+ * or after; `request` stands for as long as it does. */
+void fetch_hand_over(struct fetch *fetch, const struct http_head *request,
+		     const struct fetch_events *events, void *subscriber);
+
 /* May fetch_send_body() be called? Not before on_ready, and not when it has ended. */
 bool fetch_takes_body(const struct fetch *fetch);
 /* As requester_ops.send_body. Errors: -ENOMEM: leave. */

@@ -148,6 +148,42 @@ int http_head_init(struct http_head *head, struct arena *arena)
 	return 0;
 }
 
+/* Cleared when there is no room, which the caller looks for once. */
+static void text_copy(struct span *text, struct arena *arena, bool *failed)
+{
+	if (text->len == 0)
+		return;
+	*text = arena_copy(arena, *text);
+	*failed |= !text->at;
+}
+
+int http_head_copy(const struct http_head *head, struct arena *arena, struct http_head *ret_head)
+{
+	size_t n_max = MIN((size_t)head->n_fields + 8, HTTP_MAX_FIELDS);
+	struct http_field *fields = arena_take(arena, n_max * sizeof(*fields));
+	bool failed = false;
+
+	if (!fields)
+		return err_new(-ENOBUFS);
+	*ret_head = *head;
+	ret_head->arena = arena;
+	ret_head->fields = fields;
+	ret_head->max_fields = (uint16_t)n_max;
+	struct span *const texts[] = { &ret_head->method_text, &ret_head->scheme,
+				       &ret_head->authority,   &ret_head->host,
+				       &ret_head->target,      &ret_head->path,
+				       &ret_head->query,       &ret_head->upgrade,
+				       &ret_head->reason };
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		text_copy(texts[i], arena, &failed);
+	for (uint16_t i = 0; i < head->n_fields; i++) {
+		fields[i] = head->fields[i];
+		text_copy(&fields[i].name, arena, &failed);
+		text_copy(&fields[i].value, arena, &failed);
+	}
+	return failed ? err_new(-ENOBUFS) : 0;
+}
+
 const struct http_field *http_head_find(const struct http_head *head, enum http_name id)
 {
 	MUST(id != HTTP_NAME_OTHER);

@@ -88,6 +88,8 @@ struct http_head {
 
 /* Empty; the fields grow in the arena, up to HTTP_MAX_FIELDS. Errors: -ENOBUFS. */
 int http_head_init(struct http_head *head, struct arena *arena);
+/* A copy of all that the head says, text included, in another arena. Errors: -ENOBUFS. */
+int http_head_copy(const struct http_head *head, struct arena *arena, struct http_head *ret_head);
 /* The first field of that name; NULL when there is none. */
 const struct http_field *http_head_find(const struct http_head *head, enum http_name id);
 /* Appends. -ENOBUFS past the limit or without room. Name and value are borrowed: arena or static.

@@ -26,6 +26,7 @@ struct facts {
 	const char *node, *region;        /* ours; "" for none */
 	const char *service, *pool;       /* names; NULL: none was found */
 	const struct addr *origin;        /* NULL: none was asked */
+	const char *cache;                /* of what use it was; NULL: none was asked */
 	unsigned status;                  /* that the client got; 0: none */
 	uint64_t request_body_bytes, response_body_bytes;
 	int64_t wall_s;        /* at the end */

@@ -350,6 +350,15 @@ static struct span get_origin(void *subject, struct span rest, struct arena *are
 	return facts->origin ? printed(arena, addr_text(facts->origin, text)) : SPAN_NONE;
 }
 
+static struct span get_cache_status(void *subject, struct span rest, struct arena *arena)
+{
+	const struct facts *facts = subject;
+
+	(void)rest;
+	(void)arena;
+	return facts->cache ? text_of(facts->cache) : SPAN_LIT("-");
+}
+
 static struct span get_tries(void *subject, struct span rest, struct arena *arena)
 {
 	(void)rest;
@@ -469,6 +478,7 @@ const struct var_def edge_vars[] = {
 	{ "service",              get_service,         "the service's name" },
 	{ "pool",                 get_pool,            "the pool's name" },
 	{ "origin",               get_origin,          "the address of the origin that was asked last" },
+	{ "cache_status",         get_cache_status,    "of what use the cache was: `hit`, `stale`, `revalidated`, `miss`, `collapsed`, `pass`, `bypass`; `-`: none was asked" },
 	{ "tries",                get_tries,           "how many origins were tried" },
 	{ "reason",               get_reason,          "why the exchange ended: done, client-gone, …" },
 	{ "node",                 get_node,            "this node's name" },

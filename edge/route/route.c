@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/obj.h"
+#include "edge/cache/store.h"
 
 static int compare_lengths(const void *a, const void *b)
 {
@@ -28,6 +29,21 @@ static void lengths_sort(struct route_table *table)
 	table->n_lengths = n;
 }
 
+static int cache_init(struct route *route, const struct route_pools *pools)
+{
+	const struct cache_rules_conf *conf = &route->conf->cache;
+	char reterr[160];
+
+	if (!conf->set)
+		return 0;
+	for (size_t i = 0; i < pools->n_caches; i++) {
+		if (strcmp(cache_name(pools->caches[i]), conf->store) == 0)
+			return err_pass(
+				cache_rules_new(conf, pools->caches[i], &route->cache, reterr));
+	}
+	return err_new(-EINVAL);
+}
+
 static int route_init(struct route *route, const struct route_conf *conf,
 		      const struct route_pools *pools)
 {
@@ -41,7 +57,7 @@ static int route_init(struct route *route, const struct route_conf *conf,
 	for (size_t i = 0; i < pools->n; i++) {
 		if (strcmp(pools->names[i], conf->proxy.pool) == 0) {
 			route->pool = (uint32_t)i;
-			return 0;
+			return err_pass(cache_init(route, pools));
 		}
 	}
 	return err_new(-EINVAL);
@@ -84,6 +100,8 @@ void route_table_fini(struct route_table *table)
 
 	TABLE_FOREACH (table->by_prefix, route, next)
 		TABLE_DELETE(table->by_prefix, route);
+	for (size_t i = 0; table->routes && i < table->n_routes; i++)
+		cache_rules_free(table->routes[i].cache);
 	free(table->routes);
 	free(table->lengths);
 	*table = (struct route_table){ 0 };

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/table.h"
+#include "edge/cache/rules.h"
 
 struct route_proxy_conf {
 	bool set;
@@ -30,7 +31,8 @@ struct route_conf {
 	/* Exactly one of these is set. */
 	struct route_proxy_conf proxy;
 	struct route_respond_conf respond;
-	uint64_t max_body_bytes; /* of a request; 0: as the service says */
+	struct cache_rules_conf cache; /* with `proxy` */
+	uint64_t max_body_bytes;       /* of a request; 0: as the service says */
 };
 
 enum route_action { ROUTE_PROXY, ROUTE_RESPOND };
@@ -40,7 +42,8 @@ struct route {
 	const struct route_conf *conf; /* borrowed */
 	struct span prefix;
 	enum route_action action;
-	uint32_t pool; /* ROUTE_PROXY: its place among the pools */
+	uint32_t pool;             /* ROUTE_PROXY: its place among the pools */
+	struct cache_rules *cache; /* owned; NULL: nothing is stored */
 };
 
 struct route_table {
@@ -50,10 +53,12 @@ struct route_table {
 	size_t n_routes, n_lengths;
 };
 
-/* The pools' names, in the order of the configuration. */
+/* What routes name: the pools' names, in the order of the configuration, and the caches. */
 struct route_pools {
 	const char *const *names;
 	size_t n;
+	struct cache *const *caches;
+	size_t n_caches;
 };
 
 /* The configuration is borrowed and was checked: prefixes differ, pools are there. Errors: -ENOMEM,

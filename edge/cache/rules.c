@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rules: first what the response says for itself, by the fields that have a say; then what the
+ * configuration says for those that said nothing.
+ */
+#include "edge/cache/rules.h"
+
+#include <stdio.h>
+
+#include "core/error.h"
+#include "core/obj.h"
+#include "edge/cache/store.h"
+#include "edge/report/vars.h"
+
+enum { MAX_TAGS = 256, RETERR_BYTES = 160 };
+
+struct valid {
+	uint16_t from, to; /* statuses, both included */
+	int64_t valid_s;
+};
+
+struct cache_rules {
+	const struct cache_rules_conf *conf;
+	struct cache *store;       /* a reference */
+	struct valid *valid;       /* owned, conf->n_valid of them */
+	struct var_template **any; /* owned: those of bypass, then those of no_store */
+};
+
+static const char *const usual_targets[] = { "CDN-Cache-Control" };
+
+/* ---- made of the configuration -----------------------------------------------------------------
+ */
+
+static bool valid_read(const struct cache_valid_conf *conf, struct valid *ret_valid)
+{
+	struct span text = span_str(conf->status);
+	uint64_t status;
+
+	ret_valid->valid_s = conf->valid_ms / 1000;
+	if (span_eq(text, SPAN_LIT("any"))) {
+		ret_valid->from = 200;
+		ret_valid->to = 599;
+		return true;
+	}
+	if (text.len == 3 && span_ends(text, SPAN_LIT("xx")) && text.at[0] >= '2' &&
+	    text.at[0] <= '5') {
+		ret_valid->from = (uint16_t)((text.at[0] - '0') * 100);
+		ret_valid->to = ret_valid->from + 99;
+		return true;
+	}
+	if (!span_to_u64(text, 599, &status) || status < 200)
+		return false;
+	ret_valid->from = ret_valid->to = (uint16_t)status;
+	return true;
+}
+
+static int templates_make(struct cache_rules *rules, char *reterr)
+{
+	const struct cache_rules_conf *conf = rules->conf;
+
+	rules->any = calloc(conf->n_bypass + conf->n_no_store + 1, sizeof(struct var_template *));
+	if (!rules->any)
+		return err_new(-ENOMEM);
+	for (size_t i = 0; i < conf->n_bypass + conf->n_no_store; i++) {
+		const char *text =
+			i < conf->n_bypass ? conf->bypass[i] : conf->no_store[i - conf->n_bypass];
+		int r = var_compile(edge_vars, span_str(text), &rules->any[i], reterr);
+		if (r < 0)
+			return err_pass(r);
+	}
+	return 0;
+}
+
+int cache_rules_new(const struct cache_rules_conf *conf, struct cache *store,
+		    struct cache_rules **ret_rules, char *reterr)
+{
+	struct cache_rules *rules = calloc(1, sizeof(*rules));
+
+	if (!rules)
+		return err_new(-ENOMEM);
+	rules->conf = conf;
+	rules->store = store ? cache_ref(store) : NULL;
+	rules->valid = calloc(conf->n_valid + 1, sizeof(*rules->valid));
+	int r = rules->valid ? templates_make(rules, reterr) : err_new(-ENOMEM);
+	for (size_t i = 0; r == 0 && i < conf->n_valid; i++) {
+		if (valid_read(&conf->valid[i], &rules->valid[i]))
+			continue;
+		snprintf(reterr, RETERR_BYTES, "\"%.40s\" is no status: expected 200, 4xx or any",
+			 conf->valid[i].status);
+		r = err_new(-EINVAL);
+	}
+	if (r < 0) {
+		cache_rules_free(rules);
+		return err_pass(r);
+	}
+	*ret_rules = rules;
+	return 0;
+}
+
+void cache_rules_free(struct cache_rules *rules)
+{
+	if (!rules)
+		return;
+	for (size_t i = 0; rules->any && i < rules->conf->n_bypass + rules->conf->n_no_store; i++)
+		var_free(rules->any[i]);
+	free(rules->any);
+	free(rules->valid);
+	cache_unref(rules->store);
+	free(rules);
+}
+
+const struct cache_rules_conf *cache_rules_conf(const struct cache_rules *rules)
+{
+	return rules->conf;
+}
+
+struct cache *cache_rules_store(const struct cache_rules *rules)
+{
+	return rules->store;
+}
+
+/* ---- of a request ------------------------------------------------------------------------------
+ */
+
+static bool any_holds(struct var_template *const *templates, size_t n, void *facts,
+		      struct arena *arena)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct span value = var_expand(templates[i], facts, arena);
+		/* Without room it holds: the origin is asked. */
+		if (!value.at || (value.len && !span_eq(value, SPAN_LIT("0"))))
+			return true;
+	}
+	return false;
+}
+
+bool cache_rules_bypass(const struct cache_rules *rules, void *facts, struct arena *arena)
+{
+	return any_holds(rules->any, rules->conf->n_bypass, facts, arena);
+}
+
+bool cache_rules_no_store(const struct cache_rules *rules, void *facts, struct arena *arena)
+{
+	return any_holds(rules->any + rules->conf->n_bypass, rules->conf->n_no_store, facts, arena);
+}
+
+/* ---- of a response -----------------------------------------------------------------------------
+ */
+
+static bool is_ignored(const struct cache_rules *rules, struct span name)
+{
+	for (size_t i = 0; i < rules->conf->n_ignore; i++) {
+		if (span_ieq(span_str(rules->conf->ignore[i]), name))
+			return true;
+	}
+	return false;
+}
+
+/* The lines of one name, joined. Empty: there is none, or no room. */
+static struct span joined_value(const struct http_head *head, struct span name, struct buf *text)
+{
+	for (uint16_t i = 0; i < head->n_fields; i++) {
+		if (!span_ieq(head->fields[i].name, name))
+			continue;
+		if (text->len)
+			buf_add(text, SPAN_LIT(","));
+		buf_add(text, head->fields[i].value);
+	}
+	return text->failed ? SPAN_NONE : buf_span(text);
+}
+
+/* RFC 9213 2.2: the first targeted field that is there, and sound, says it all. */
+static void targeted_read(const struct cache_rules *rules, const struct http_head *response,
+			  struct freshness *fresh)
+{
+	const struct cache_rules_conf *conf = rules->conf;
+	const char *const *names = conf->targets_set ? conf->targets : usual_targets;
+	size_t n = conf->targets_set ? conf->n_targets : ARRAY_LEN(usual_targets);
+	struct buf text;
+	bool found = false;
+
+	buf_init(&text, 4096);
+	for (size_t i = 0; i < n && !found; i++) {
+		struct cache_control control;
+		buf_empty(&text);
+		struct span value = joined_value(response, span_str(names[i]), &text);
+		cache_control_init(&control);
+		if (value.len == 0 || !cache_control_read_targeted(&control, value))
+			continue;
+		/* Lists of names in it pointed into the text. */
+		control.no_cache_fields = control.private_fields = SPAN_NONE;
+		fresh->control = control;
+		fresh->has_expires = false;
+		found = true;
+	}
+	buf_fini(&text);
+}
+
+static void said_read(const struct cache_rules *rules, const struct http_head *response,
+		      int64_t now_s, struct freshness *fresh)
+{
+	freshness_read(response, now_s, fresh);
+	if (rules->conf->n_ignore) {
+		if (is_ignored(rules, SPAN_LIT("Cache-Control")))
+			cache_control_init(&fresh->control);
+		if (is_ignored(rules, SPAN_LIT("Expires")))
+			fresh->has_expires = false;
+		if (is_ignored(rules, SPAN_LIT("Age")))
+			fresh->age_s = 0;
+	}
+	targeted_read(rules, response, fresh);
+}
+
+/* For a status that the response said nothing of. Below 0: nothing. */
+static int64_t valid_s(const struct cache_rules *rules, uint16_t status)
+{
+	for (size_t i = 0; i < rules->conf->n_valid; i++) {
+		if (status >= rules->valid[i].from && status <= rules->valid[i].to)
+			return rules->valid[i].valid_s;
+	}
+	return -1;
+}
+
+/* RFC 9111 7.3: a cookie is one person's, unless the origin says in so many words that others may
+ * have it. */
+static bool cookie_may(const struct cache_rules *rules, const struct http_head *response,
+		       enum freshness_source source)
+{
+	if (rules->conf->set_cookie == CACHE_COOKIE_STRIP ||
+	    !http_head_find(response, HTTP_NAME_SET_COOKIE))
+		return true;
+	return rules->conf->set_cookie == CACHE_COOKIE_EXPLICIT && source >= FRESHNESS_EXPIRES;
+}
+
+enum storable cache_rules_judge(const struct cache_rules *rules, const struct http_head *request,
+				const struct http_head *response, int64_t asked_at_s, int64_t now_s,
+				struct reuse_life *ret_life)
+{
+	const struct cache_rules_conf *conf = rules->conf;
+	const struct freshness_heuristic heuristic = { conf->heuristic_pct,
+						       conf->heuristic_max_ms / 1000 };
+	enum freshness_source source;
+	struct freshness fresh;
+
+	said_read(rules, response, now_s, &fresh);
+	int64_t lifetime_s = freshness_lifetime_s(&fresh, &heuristic, &source);
+	int64_t ours_s = source < FRESHNESS_EXPIRES ? valid_s(rules, response->status) : -1;
+	if (ours_s >= 0) {
+		lifetime_s = ours_s;
+		fresh.control.times_s[CACHE_MAX_AGE] = ours_s; /* as if it had been said */
+	}
+	reuse_life_make(&fresh, lifetime_s, conf->grace_ms / 1000, asked_at_s, now_s, ret_life);
+	enum storable verdict = storable(request, response, &fresh);
+	if (verdict == STORABLE_NOT_VARY && is_ignored(rules, SPAN_LIT("Vary")))
+		verdict = STORABLE;
+	if (verdict == STORABLE && !cookie_may(rules, response, source))
+		return STORABLE_NOT_COOKIE;
+	/* What is stale from the first moment, cannot be asked about, and may not serve so, is of
+	 * no use. */
+	bool validates = http_head_find(response, HTTP_NAME_ETAG) ||
+			 http_head_find(response, HTTP_NAME_LAST_MODIFIED);
+	if (verdict == STORABLE && !validates && ret_life->swr_s <= 0 && ret_life->sie_s <= 0 &&
+	    (ret_life->stale_at_s <= now_s || (ret_life->says & 1u << CACHE_NO_CACHE)))
+		return STORABLE_NOT_SAID;
+	return verdict;
+}
+
+/* ---- what is stored ----------------------------------------------------------------------------
+ */
+
+static bool is_tag_field(struct span name)
+{
+	return span_ieq(name, SPAN_LIT("Surrogate-Key")) || span_ieq(name, SPAN_LIT("Cache-Tag"));
+}
+
+struct tags {
+	uint32_t hashes[MAX_TAGS];
+	uint16_t n;
+};
+
+/* Surrogate-Key has spaces between, Cache-Tag commas; neither occurs in a tag. */
+static void tags_read(struct tags *tags, struct span list)
+{
+	struct span rest = list, part, tag;
+
+	while (span_cut(&rest, ',', &part)) {
+		while (span_cut(&part, ' ', &tag)) {
+			tag = span_trim(tag);
+			if (tag.len && tags->n < MAX_TAGS)
+				tags->hashes[tags->n++] = purge_tag_hash(tag);
+		}
+	}
+}
+
+static bool is_dropped(const struct cache_rules *rules, const struct cache_control *control,
+		       const struct http_field *field)
+{
+	if (field->id == HTTP_NAME_AGE || is_tag_field(field->name))
+		return true;
+	if (field->id == HTTP_NAME_SET_COOKIE && rules->conf->set_cookie == CACHE_COOKIE_STRIP)
+		return true;
+	return cache_control_names(control->no_cache_fields, field->name) ||
+	       cache_control_names(control->private_fields, field->name);
+}
+
+int cache_rules_strip(const struct cache_rules *rules, struct http_head *response,
+		      struct arena *arena, uint32_t **ret_tags, uint16_t *ret_n_tags)
+{
+	struct cache_control control;
+	struct tags tags = { .n = 0 };
+	uint16_t n = 0;
+
+	cache_control_init(&control);
+	for (uint16_t i = 0; i < response->n_fields; i++) {
+		if (response->fields[i].id == HTTP_NAME_CACHE_CONTROL)
+			cache_control_read(&control, response->fields[i].value);
+	}
+	for (uint16_t i = 0; i < response->n_fields; i++) {
+		const struct http_field field = response->fields[i];
+		if (is_tag_field(field.name))
+			tags_read(&tags, field.value);
+		if (!is_dropped(rules, &control, &field))
+			response->fields[n++] = field;
+	}
+	response->n_fields = n;
+	*ret_n_tags = tags.n;
+	*ret_tags = arena_take(arena, tags.n * sizeof(uint32_t) + 1);
+	if (!*ret_tags)
+		return err_new(-ENOBUFS);
+	memcpy(*ret_tags, tags.hashes, tags.n * sizeof(uint32_t));
+	return 0;
+}

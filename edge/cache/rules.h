@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rules: what a route's configuration says of caching, and the verdict on a response under it.
+ * Compiled once with the configuration; then only read, by any thread.
+ */
+#pragma once
+
+#include "core/var.h"
+#include "edge/cache/key.h"
+#include "edge/cache/reuse.h"
+#include "edge/cache/storable.h"
+
+enum cache_set_cookie { CACHE_COOKIE_EXPLICIT, CACHE_COOKIE_REFUSE, CACHE_COOKIE_STRIP };
+
+struct cache_valid_conf {
+	const char *status; /* "200", "4xx", "any" */
+	int64_t valid_ms;
+};
+
+struct cache_rules_conf {
+	bool set;
+	const char *store;
+	struct cache_key_conf key;
+	struct cache_valid_conf *valid;
+	size_t n_valid;
+	const char **bypass, **no_store; /* templates: true when neither empty nor "0" */
+	size_t n_bypass, n_no_store;
+	const char **ignore; /* names of fields of the response that have no say */
+	size_t n_ignore;
+	const char **targets; /* names of targeted fields, the first that is there counts */
+	size_t n_targets;
+	bool targets_set;
+	bool requests;  /* the request's Cache-Control has a say */
+	int set_cookie; /* enum cache_set_cookie */
+	uint32_t min_uses;
+	uint64_t max_object_bytes;
+	int64_t grace_ms, pass_ms;
+	uint32_t heuristic_pct;
+	int64_t heuristic_max_ms;
+	bool status_field; /* Cache-Status */
+};
+
+struct cache;
+struct cache_rules;
+
+/* A reference to the store is taken. The configuration is borrowed. Errors: -ENOMEM; -EINVAL with a
+ * text in `reterr` (160 bytes). */
+int cache_rules_new(const struct cache_rules_conf *conf, struct cache *store,
+		    struct cache_rules **ret_rules, char *reterr);
+void cache_rules_free(struct cache_rules *rules); /* NULL is fine */
+const struct cache_rules_conf *cache_rules_conf(const struct cache_rules *rules);
+struct cache *cache_rules_store(const struct cache_rules *rules);
+
+/* Of a request: `facts` is the subject of the variables. */
+bool cache_rules_bypass(const struct cache_rules *rules, void *facts, struct arena *arena);
+bool cache_rules_no_store(const struct cache_rules *rules, void *facts, struct arena *arena);
+
+/* May the response be stored, and how long does it live? `asked_at_s`: when the origin was asked.
+ */
+enum storable cache_rules_judge(const struct cache_rules *rules, const struct http_head *request,
+				const struct http_head *response, int64_t asked_at_s, int64_t now_s,
+				struct reuse_life *ret_life);
+/* Takes out what is not to be stored: Age, what no-cache="…" and private="…" name, surrogate keys,
+ * by configuration cookies. Those keys' hashes go into *ret_tags, in the arena. Errors: -ENOBUFS.
+ */
+int cache_rules_strip(const struct cache_rules *rules, struct http_head *response,
+		      struct arena *arena, uint32_t **ret_tags, uint16_t *ret_n_tags);
