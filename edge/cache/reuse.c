@@ -34,8 +34,9 @@ static int64_t allowed_s(const struct freshness *fresh, enum cache_time what, in
 	return freshness_forbids_stale(fresh) ? 0 : grace_s;
 }
 
-void reuse_life_make(const struct freshness *fresh, int64_t lifetime_s, int64_t grace_s,
-		     int64_t asked_at_s, int64_t now_s, struct reuse_life *ret_life)
+void reuse_life_make(const struct freshness *fresh, int64_t lifetime_s,
+		     const struct reuse_grace *grace, int64_t asked_at_s, int64_t now_s,
+		     struct reuse_life *ret_life)
 {
 	int64_t age_s = freshness_initial_age_s(fresh, asked_at_s, now_s);
 	uint32_t says = fresh->control.says & (SAYS(NO_CACHE) | SAYS(MUST_REVALIDATE));
@@ -47,8 +48,8 @@ void reuse_life_make(const struct freshness *fresh, int64_t lifetime_s, int64_t 
 	*ret_life = (struct reuse_life){
 		.born_s = now_s - age_s,
 		.stale_at_s = now_s - age_s + lifetime_s,
-		.swr_s = allowed_s(fresh, CACHE_SWR, grace_s),
-		.sie_s = allowed_s(fresh, CACHE_SIE, grace_s),
+		.swr_s = allowed_s(fresh, CACHE_SWR, grace->swr_s),
+		.sie_s = allowed_s(fresh, CACHE_SIE, grace->sie_s),
 		.says = says,
 	};
 }

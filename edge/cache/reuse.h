@@ -21,10 +21,15 @@ struct reuse_life {
 	uint32_t says;        /* bits: 1 << enum cache_says, of what forbids */
 };
 
-/* Of a response that came now, in answer to a request of `asked_at_s`. `grace_s`: by configuration,
- * as stale-while-revalidate and stale-if-error where it names none and nothing forbids. */
-void reuse_life_make(const struct freshness *fresh, int64_t lifetime_s, int64_t grace_s,
-		     int64_t asked_at_s, int64_t now_s, struct reuse_life *ret_life);
+/* By configuration, for a response that names none of it itself and does not forbid it. */
+struct reuse_grace {
+	int64_t swr_s, sie_s;
+};
+
+/* Of a response that came now, in answer to a request of `asked_at_s`. */
+void reuse_life_make(const struct freshness *fresh, int64_t lifetime_s,
+		     const struct reuse_grace *grace, int64_t asked_at_s, int64_t now_s,
+		     struct reuse_life *ret_life);
 /* Never below 0: clocks are set back. */
 int64_t reuse_age_s(const struct reuse_life *life, int64_t now_s);
 

@@ -249,7 +249,8 @@ enum storable cache_rules_judge(const struct cache_rules *rules, const struct ht
 		lifetime_s = ours_s;
 		fresh.control.times_s[CACHE_MAX_AGE] = ours_s; /* as if it had been said */
 	}
-	reuse_life_make(&fresh, lifetime_s, conf->grace_ms / 1000, asked_at_s, now_s, ret_life);
+	const struct reuse_grace grace = { conf->swr_ms / 1000, conf->sie_ms / 1000 };
+	reuse_life_make(&fresh, lifetime_s, &grace, asked_at_s, now_s, ret_life);
 	enum storable verdict = storable(request, response, &fresh);
 	if (verdict == STORABLE_NOT_VARY && is_ignored(rules, SPAN_LIT("Vary")))
 		verdict = STORABLE;

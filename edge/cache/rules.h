@@ -34,7 +34,8 @@ struct cache_rules_conf {
 	int set_cookie; /* enum cache_set_cookie */
 	uint32_t min_uses;
 	uint64_t max_object_bytes;
-	int64_t grace_ms, pass_ms;
+	int64_t swr_ms, sie_ms; /* where the response says neither yes nor no */
+	int64_t pass_ms;
 	uint32_t heuristic_pct;
 	int64_t heuristic_max_ms;
 	bool status_field; /* Cache-Status */

@@ -97,6 +97,8 @@ static int head_compose(struct exchange *x, struct http_head **ret_head)
 	r = age_add(x, object, head);
 	if (r == 0)
 		r = serve_status_add(x, head);
+	if (r == 0)
+		r = serve_select(x, head);
 	*ret_head = head;
 	return err_pass(r);
 }
@@ -168,6 +170,10 @@ static enum exchange_step body_pump(struct exchange *x)
 				return STEP_WAIT;
 			break;
 		case CACHE_READ_END:
+			if (lookup->parts && chain_full(&lookup->body) && !body_push(x, false))
+				return STEP_WAIT;
+			if (serve_next_part(x))
+				break;
 			body_push(x, true);
 			return STEP_WAIT;
 		case CACHE_READ_BROKEN:

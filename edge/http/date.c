@@ -54,7 +54,7 @@ static void expect(struct reader *reader, const char *word)
 {
 	struct span text = span_str(word);
 
-	reader->ok &= span_starts(reader->left, text);
+	reader->ok &= span_ieq(span_first(reader->left, text.len), text);
 	reader->left = span_from(reader->left, text.len);
 }
 
@@ -77,7 +77,7 @@ static int number(struct reader *reader, size_t n_digits)
 static int name_of_three(struct reader *reader, const char *names)
 {
 	for (int i = 0; names[i * (ptrdiff_t)3]; i++) {
-		if (span_starts(reader->left, span_of(names + i * (ptrdiff_t)3, 3))) {
+		if (span_ieq(span_first(reader->left, 3), span_of(names + i * (ptrdiff_t)3, 3))) {
 			reader->left = span_from(reader->left, 3);
 			return i;
 		}

@@ -337,13 +337,31 @@ static int status_line_read(struct span *bytes, struct http_head *head)
 	return version_read(line.at, head) == H1_PARSED ? H1_PARSED : H1_MALFORMED;
 }
 
+/* RFC 9112 6.3: what is not chunked in the end lasts until the close, and nothing can follow it that
+ * would be read wrongly. A word that nobody knows is taken for no coding at all; what we know and
+ * do not undo would reach the client undone, and unsaid. */
+static bool is_unknown_coding(const struct h1_special *special)
+{
+	static const char *const known[] = { "chunked",  "gzip",       "x-gzip",
+					     "compress", "x-compress", "deflate" };
+
+	if (special->n_codings != 1 || special->n_lengths || !http_is_token(special->coding))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+		if (span_ieq(special->coding, span_str(known[i])))
+			return false;
+	}
+	return true;
+}
+
 /* RFC 9112 6.3. Anything wrong with the framing is refused before it is known whether it would have
  * been used. */
 static int response_body(const struct h1_special *special, enum http_method method,
 			 struct http_head *head, struct h1_parsed *parsed)
 {
-	int r = h1_framing_read(special, head, &parsed->chunked);
-	bool said_body = head->body != HTTP_BODY_NONE;
+	bool until_close = is_unknown_coding(special);
+	int r = until_close ? H1_PARSED : h1_framing_read(special, head, &parsed->chunked);
+	bool said_body = until_close || head->body != HTTP_BODY_NONE;
 
 	if (r != H1_PARSED)
 		return H1_MALFORMED;
@@ -351,7 +369,7 @@ static int response_body(const struct h1_special *special, enum http_method meth
 	 * it, and that would be read as the next response. */
 	if (head->status < 200 && said_body)
 		return H1_MALFORMED;
-	parsed->keep_alive &= !(head->status == 204 && said_body);
+	parsed->keep_alive &= !until_close && !(head->status == 204 && said_body);
 	if (!http_status_has_body(head->status) || method == HTTP_METHOD_HEAD) {
 		head->body = HTTP_BODY_NONE;
 		parsed->chunked = false;
