@@ -46,7 +46,7 @@ struct lookup {
 	struct lookup_waiter *waiter; /* owned */
 	struct cache_reader reader;   /* once it is known what is served */
 	struct chain body;            /* read, and not taken by the responder */
-	struct serve_parts *parts; /* in the arena; NULL: the body is one run of bytes */
+	struct serve_parts *parts;    /* in the arena; NULL: the body is one run of bytes */
 	bool served;                  /* from the reader */
 	struct addr origin;           /* that the fill asked; len 0: none */
 	uint32_t n_tries;

@@ -12,9 +12,9 @@
 /* multipart/byteranges under way. */
 struct serve_parts {
 	struct ranges ranges;
-	size_t next;       /* the part that comes next; past the last: the end */
+	size_t next; /* the part that comes next; past the last: the end */
 	bool ended;
-	uint64_t length;   /* of the whole representation */
+	uint64_t length; /* of the whole representation */
 	struct span boundary, type;
 };
 
@@ -83,8 +83,8 @@ static int one_part(struct exchange *x, struct http_head *head, const struct ran
 
 static struct span boundary_make(struct exchange *x)
 {
-	return span_str(arena_printf(x->arena, "%016llx",
-				     (unsigned long long)rng_u64(&x->env->rng)));
+	return span_str(
+		arena_printf(x->arena, "%016llx", (unsigned long long)rng_u64(&x->env->rng)));
 }
 
 /* Bytes of the whole body, text between the parts included. Errors: -ENOBUFS. */

@@ -16,8 +16,8 @@ enum { HTTP_DATE_BYTES = 29 }; /* "Sun, 06 Nov 1994 08:49:37 GMT" */
 struct span http_date(int64_t wall_s, char text[HTTP_DATE_BYTES + 1]);
 
 /* Any of the three forms (RFC 9110 5.6.7), the spaces as they are written there; names of days and
- * months, and GMT, in any case, for that cannot be misread. A year of two digits is of the last hundred years, or at most 50 after `now_s`. False: it is
- * none. */
+ * months, and GMT, in any case, for that cannot be misread. A year of two digits is of the last
+ * hundred years, or at most 50 after `now_s`. False: it is none. */
 bool http_date_parse(struct span text, int64_t now_s, int64_t *ret_wall_s);
 
 /* The Date of this second, composed once. Zeroed at first. */

@@ -74,10 +74,8 @@ enum range_outcome range_parse(struct span field, uint64_t length, struct ranges
 struct span range_content_text(const struct range *range, uint64_t length, struct arena *arena)
 {
 	if (!range)
-		return span_str(
-			arena_printf(arena, "bytes */%llu", (unsigned long long)length));
-	return span_str(arena_printf(arena, "bytes %llu-%llu/%llu",
-				     (unsigned long long)range->from,
+		return span_str(arena_printf(arena, "bytes */%llu", (unsigned long long)length));
+	return span_str(arena_printf(arena, "bytes %llu-%llu/%llu", (unsigned long long)range->from,
 				     (unsigned long long)range->to - 1,
 				     (unsigned long long)length));
 }

@@ -3,8 +3,8 @@
  * range: which bytes of a representation a client wants (RFC 9110 14), and how an answer with
  * several parts is written. Pure.
  *
- * More than RANGE_MAX parts, or parts that repeat each other, are no sensible wish (RFC 9110 17.15):
- * then the field is passed over, and the whole is sent.
+ * More than RANGE_MAX parts, or parts that repeat each other, are no sensible wish (RFC
+ * 9110 17.15): then the field is passed over, and the whole is sent.
  */
 #pragma once
 

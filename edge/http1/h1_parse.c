@@ -337,9 +337,9 @@ static int status_line_read(struct span *bytes, struct http_head *head)
 	return version_read(line.at, head) == H1_PARSED ? H1_PARSED : H1_MALFORMED;
 }
 
-/* RFC 9112 6.3: what is not chunked in the end lasts until the close, and nothing can follow it that
- * would be read wrongly. A word that nobody knows is taken for no coding at all; what we know and
- * do not undo would reach the client undone, and unsaid. */
+/* RFC 9112 6.3: what is not chunked in the end lasts until the close, and nothing can follow it
+ * that would be read wrongly. A word that nobody knows is taken for no coding at all; what we know
+ * and do not undo would reach the client undone, and unsaid. */
 static bool is_unknown_coding(const struct h1_special *special)
 {
 	static const char *const known[] = { "chunked",  "gzip",       "x-gzip",
