@@ -20,6 +20,8 @@ const struct command commands[] = {
 	  "says which region a GTM gives a client, and why", cmd_explain },
 	{ "drain", "on|off [--admin ADDRESS]", "takes an edge out of the answers, or back in",
 	  cmd_drain },
+	{ "purge", "URL | --prefix URL | --tag TAG | --all [--soft] [--admin ADDRESS]",
+	  "makes an edge forget what it has stored", cmd_purge },
 	{ "cluster",
 	  "init FOLDER | admit FOLDER --name NAME --region REGION --role edge|gtm --out DIR",
 	  "makes a cluster's keys; admits a member", cmd_cluster },

@@ -35,6 +35,7 @@ int cmd_cluster(struct ctl *ctl, int argc, char **argv);
 int cmd_status(struct ctl *ctl, int argc, char **argv);
 int cmd_explain(struct ctl *ctl, int argc, char **argv);
 int cmd_drain(struct ctl *ctl, int argc, char **argv);
+int cmd_purge(struct ctl *ctl, int argc, char **argv);
 
 /* Runs the command that argv[1] names. */
 int command_run(struct ctl *ctl, int argc, char **argv);

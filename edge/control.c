@@ -24,6 +24,9 @@ static const struct metric_def metric_defs[CONTROL_METRIC_N] = {
 	[CONTROL_METRIC_CERTS_FAILED]   = { "meridian_certificate_reloads_failed_total", METRIC_COUNTER, "changed files of certificates that were refused" },
 	[CONTROL_METRIC_ORIGINS]        = { "meridian_edge_origins",                METRIC_GAUGE,   "origins of all pools" },
 	[CONTROL_METRIC_ORIGINS_UP]     = { "meridian_edge_origins_up",             METRIC_GAUGE,   "of them those that may be used" },
+	[CONTROL_METRIC_CACHE_OBJECTS]  = { "meridian_edge_cache_objects",          METRIC_GAUGE,   "responses in the memory of all stores" },
+	[CONTROL_METRIC_CACHE_BYTES]    = { "meridian_edge_cache_bytes",            METRIC_GAUGE,   "bytes that they take" },
+	[CONTROL_METRIC_CACHE_FLIGHTS]  = { "meridian_edge_cache_flights",          METRIC_GAUGE,   "responses being fetched for a store now" },
 };
 /* clang-format on */
 
@@ -212,6 +215,7 @@ static int serve(struct control *control, enum process_exit *ret_exit)
 	sock_heir_ready(TAKE(control->heir));
 	control_report_services(control);
 	control_report_start(control);
+	control_cache_start(control);
 	process_ready(control->ready_fd);
 	return 0;
 }
@@ -405,6 +409,7 @@ void control_free(struct control *control)
 		return;
 	loop_timer_stop(&control->timer);
 	loop_timer_stop(&control->report);
+	loop_timer_stop(&control->sweep);
 	control_certs_stop(control);
 	cluster_stop(control->cluster);
 	for (size_t i = 0; i < control->n_workers; i++)

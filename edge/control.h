@@ -9,6 +9,7 @@
 #include "core/admin.h"
 #include "core/process.h"
 #include "edge/edge_plan.h"
+#include "edge/edge_purge.h"
 #include "edge/origin/origin_view.h"
 
 struct control;
@@ -53,5 +54,8 @@ const struct origin_view *control_origins(const struct control *control);
 const struct view *control_view(const struct control *control); /* NULL: no cluster, or none yet */
 bool control_is_draining(const struct control *control);
 void control_set_drain(struct control *control, bool draining);
+/* As edge_purge(), by the present plan. */
+int control_purge(struct control *control, const struct edge_purge *purge, unsigned *ret_n,
+		  char *reterr);
 /* Each service of the plan, as the cluster hears of it. */
 struct service_report control_service_report(const struct control *control, size_t i);

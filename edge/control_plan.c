@@ -181,6 +181,7 @@ static int plan_swap(struct control *control, struct edge_plan *plan)
 	edge_plan_unref(control->plan);
 	control->plan = edge_plan_ref(plan);
 	control_certs_taken(control);
+	control_cache_taken(control);
 	for (size_t i = 0; i < control->n_workers; i++) {
 		const struct worker_orders orders = {
 			.plan = plan,

@@ -7,6 +7,7 @@
 
 #include "cluster/cluster.h"
 #include "edge/control.h"
+#include "edge/edge_purge.h"
 #include "edge/origin/origin_watch.h"
 #include "edge/worker.h"
 
@@ -47,6 +48,8 @@ struct control {
 	size_t n_workers, n_drained;
 	struct loop_timer timer; /* of the phase */
 
+	struct loop_timer sweep; /* of the stores: control_cache.c */
+
 	/* TLS: control_certs.c. */
 	struct loop_timer certs_timer, tickets_timer;
 	uint64_t certs_stamp;    /* of the files, as they were read last */
@@ -61,6 +64,9 @@ enum control_metric {
 	CONTROL_METRIC_CERTS_FAILED,
 	CONTROL_METRIC_ORIGINS,
 	CONTROL_METRIC_ORIGINS_UP,
+	CONTROL_METRIC_CACHE_OBJECTS,
+	CONTROL_METRIC_CACHE_BYTES,
+	CONTROL_METRIC_CACHE_FLIGHTS,
 	CONTROL_METRIC_N
 };
 
@@ -89,6 +95,13 @@ void control_reload(struct control *control);
 void control_certs_taken(struct control *control);
 void control_certs_start(struct control *control);
 void control_certs_stop(struct control *control);
+
+/* ---- control_cache.c ---------------------------------------------------------------------------
+ */
+
+void control_cache_start(struct control *control);
+/* The plan's stores are as large as it says from now on. */
+void control_cache_taken(struct control *control);
 
 /* ---- control_report.c --------------------------------------------------------------------------
  */

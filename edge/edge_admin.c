@@ -8,6 +8,7 @@
 #include "cluster/cluster.h"
 #include "core/error.h"
 #include "core/json.h"
+#include "core/obj.h"
 
 static json_t *origin_json(const struct origin_fact *fact)
 {
@@ -88,6 +89,46 @@ static void on_drain(struct admin_request *request, void *arg)
 	buf_printf(request->out, "{\"draining\":%s}", on[0] == '1' ? "true" : "false");
 }
 
+/* Exactly one of url, prefix, tag, all. */
+static bool purge_read(const struct admin_request *request, struct edge_purge *ret_purge)
+{
+	static const char *const names[] = { "url", "prefix", "tag", "all" };
+	const char *soft = admin_query(request, "soft");
+	unsigned n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *value = admin_query(request, names[i]);
+		if (!value || !value[0])
+			continue;
+		ret_purge->kind = (enum purge_kind)i;
+		ret_purge->text = span_str(value);
+		n++;
+	}
+	ret_purge->soft = soft && strcmp(soft, "1") == 0;
+	return n == 1;
+}
+
+static void on_purge(struct admin_request *request, void *arg)
+{
+	struct control *control = arg;
+	char reterr[EDGE_PURGE_ERROR_MAX] = "";
+	struct edge_purge purge;
+	unsigned n;
+
+	if (!purge_read(request, &purge)) {
+		admin_fail(request, 400, "expected one of ?url=, ?prefix=, ?tag= and ?all=1");
+		return;
+	}
+	int r = control_purge(control, &purge, &n, reterr);
+	if (r < 0) {
+		admin_fail(request, r == -ENOMEM ? 500 : 400,
+			   reterr[0] ? reterr : "it is too long, or there is no memory");
+		return;
+	}
+	request->content_type = "application/json";
+	buf_printf(request->out, "{\"records\":%u}", n);
+}
+
 int edge_admin_pages(struct admin *admin, struct control *control)
 {
 	int r = admin_page(admin, "/status", ADMIN_GET, on_status, control,
@@ -96,5 +137,9 @@ int edge_admin_pages(struct admin *admin, struct control *control)
 	if (r == 0)
 		r = admin_page(admin, "/drain", ADMIN_POST, on_drain, control,
 			       "?on=1: the GTMs send no more clients here; ?on=0: they do again");
+	if (r == 0)
+		r = admin_page(admin, "/purge", ADMIN_POST, on_purge, control,
+			       "?url=, ?prefix=, ?tag= or ?all=1, and &soft=1: forgets what is "
+			       "stored, or takes it for stale");
 	return err_pass(r);
 }

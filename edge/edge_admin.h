@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * edge_admin: the edge's own pages on the operator's port: GET /status, POST /drain.
+ * edge_admin: the edge's own pages on the operator's port: GET /status, POST /drain, POST /purge.
  */
 #pragma once
 
