@@ -22,7 +22,10 @@ static void path_compose(const struct wish *wish, struct buf *path)
 	const char *value = wish->url ? wish->url : wish->prefix ? wish->prefix : wish->tag;
 
 	buf_printf(path, "/purge?%s=",
-		   wish->url ? "url" : wish->prefix ? "prefix" : wish->tag ? "tag" : "all");
+		   wish->url      ? "url"
+		   : wish->prefix ? "prefix"
+		   : wish->tag    ? "tag"
+				  : "all");
 	ask_add_escaped(path, value ? value : "1");
 	if (wish->soft)
 		buf_add_str(path, "&soft=1");
@@ -46,12 +49,9 @@ int cmd_purge(struct ctl *ctl, int argc, char **argv)
 	const char *admin = NULL;
 	struct wish wish = { .url = NULL };
 	const struct command_option options[] = {
-		{ "admin", &admin, NULL },
-		{ "prefix", &wish.prefix, NULL },
-		{ "tag", &wish.tag, NULL },
-		{ "all", NULL, &wish.all },
-		{ "soft", NULL, &wish.soft },
-		{ .name = NULL },
+		{ "admin", &admin, NULL },    { "prefix", &wish.prefix, NULL },
+		{ "tag", &wish.tag, NULL },   { "all", NULL, &wish.all },
+		{ "soft", NULL, &wish.soft }, { .name = NULL },
 	};
 	json_int_t n = 0;
 	struct buf path;

@@ -32,10 +32,11 @@ static int request_read(struct span url, struct arena *arena, struct http_head *
 	while (slashes + 1 < url.len && !(url.at[slashes] == '/' && url.at[slashes + 1] == '/'))
 		slashes++;
 	head->scheme = span_first(url, slashes ? slashes - 1 : 0);
-	bool schemed = span_eq(head->scheme, SPAN_LIT("http")) ||
-		       span_eq(head->scheme, SPAN_LIT("https"));
+	bool schemed =
+		span_eq(head->scheme, SPAN_LIT("http")) || span_eq(head->scheme, SPAN_LIT("https"));
 	if (slashes + 2 > url.len || (slashes && (!schemed || url.at[slashes - 1] != ':')))
-		return refuse(reterr, "expected https://host/path, http://host/path or //host/path");
+		return refuse(reterr,
+			      "expected https://host/path, http://host/path or //host/path");
 	url = span_from(url, slashes + 2);
 	head->authority = span_first(url, span_find(url, '/'));
 	head->target = span_from(url, head->authority.len);

@@ -12,8 +12,8 @@ enum { EDGE_PURGE_ERROR_MAX = 256 };
 struct edge_purge {
 	enum purge_kind kind;
 	bool soft;        /* stale from now on, instead of gone */
-	struct span text; /* URL or prefix: "https://www.example.com/a?b", or "//…" for both schemes;
-			     a tag */
+	struct span text; /* URL or prefix: "https://www.example.com/a?b", or "//…" for both
+			     schemes; a tag */
 };
 
 /* It holds when this returns. *ret_n: how many records were made; 0: no route stores anything that

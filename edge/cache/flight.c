@@ -47,6 +47,7 @@ void cache_flight_unref(struct cache_flight *flight)
 	MUST(!flight->listed && TAILQ_EMPTY(&flight->waiters));
 	cache_object_unref(flight->object);
 	__atomic_sub_fetch(&flight->cache->n_flights, 1, __ATOMIC_RELAXED);
+	__atomic_sub_fetch(&flight->cache->reserved, flight->reserved, __ATOMIC_RELAXED);
 	cache_unref(flight->cache);
 	free(flight);
 }
@@ -159,6 +160,25 @@ static void waiters_take(struct cache_flight *flight, struct cache_waiters *ret_
 	TAILQ_FOREACH (waiter, &flight->waiters, link)
 		waiter->queued = false;
 	TAILQ_CONCAT(ret_woken, &flight->waiters, link);
+	flight->n_waiters = 0;
+}
+
+/* Under the lock: the filler, if it waits for the readers and none is behind; to be woken. */
+static struct cache_waiter *filler_take(struct cache_flight *flight)
+{
+	struct cache_waiter *filler = flight->filler;
+
+	if (!filler || flight->n_waiters < flight->n_readers)
+		return NULL;
+	flight->filler = NULL;
+	filler->queued = false;
+	return filler;
+}
+
+static void filler_wake(struct cache_waiter *filler)
+{
+	if (filler)
+		filler->wake(filler);
 }
 
 static void waiters_wake(struct cache_waiters *woken)
@@ -252,6 +272,49 @@ void cache_flight_land(struct cache_flight *flight, bool store, int64_t now_s)
 	flight_end(flight, FLIGHT_HEAD, REASON_DONE);
 }
 
+bool cache_flight_reserve(struct cache_flight *flight, uint64_t bytes)
+{
+	struct cache *cache = flight->cache;
+	uint64_t max = __atomic_load_n(&cache->max_reserved, __ATOMIC_RELAXED);
+
+	if (__atomic_add_fetch(&cache->reserved, bytes, __ATOMIC_RELAXED) > max) {
+		__atomic_sub_fetch(&cache->reserved, bytes, __ATOMIC_RELAXED);
+		return false;
+	}
+	flight->reserved += bytes;
+	return true;
+}
+
+bool cache_flight_pause(struct cache_flight *flight, struct cache_waiter *filler)
+{
+	pthread_mutex_lock(&flight->shard->lock);
+	bool behind = flight->n_waiters < flight->n_readers;
+	if (behind) {
+		flight->filler = filler;
+		filler->queued = true;
+	}
+	pthread_mutex_unlock(&flight->shard->lock);
+	return behind;
+}
+
+bool cache_flight_unpause(struct cache_flight *flight, struct cache_waiter *filler)
+{
+	pthread_mutex_lock(&flight->shard->lock);
+	bool queued = filler->queued;
+	filler->queued = false;
+	flight->filler = NULL;
+	pthread_mutex_unlock(&flight->shard->lock);
+	return queued;
+}
+
+uint32_t cache_flight_n_readers(struct cache_flight *flight)
+{
+	pthread_mutex_lock(&flight->shard->lock);
+	uint32_t n = flight->n_readers;
+	pthread_mutex_unlock(&flight->shard->lock);
+	return n;
+}
+
 void cache_flight_outgrow(struct cache_flight *flight, struct cache_writer *writer)
 {
 	pthread_mutex_lock(&flight->shard->lock);
@@ -281,10 +344,21 @@ bool cache_flight_read(struct cache_flight *flight, struct cache_reader *reader,
 	pthread_mutex_lock(&flight->shard->lock);
 	struct cache_object *object = flight->object;
 	bool can = object && (object->first || object->bytes || object->body_of);
-	if (can)
+	if (can) {
 		cache_reader_init(reader, object, from, end);
+		flight->n_readers++;
+	}
 	pthread_mutex_unlock(&flight->shard->lock);
 	return can;
+}
+
+void cache_flight_unread(struct cache_flight *flight)
+{
+	pthread_mutex_lock(&flight->shard->lock);
+	flight->n_readers--;
+	struct cache_waiter *filler = filler_take(flight);
+	pthread_mutex_unlock(&flight->shard->lock);
+	filler_wake(filler);
 }
 
 bool cache_flight_wait(struct cache_flight *flight, struct cache_waiter *waiter,
@@ -298,8 +372,11 @@ bool cache_flight_wait(struct cache_flight *flight, struct cache_waiter *waiter,
 	if (stands) {
 		waiter->queued = true;
 		TAILQ_INSERT_TAIL(&flight->waiters, waiter, link);
+		flight->n_waiters++;
 	}
+	struct cache_waiter *filler = filler_take(flight);
 	pthread_mutex_unlock(&flight->shard->lock);
+	filler_wake(filler);
 	return stands;
 }
 
@@ -307,8 +384,10 @@ bool cache_flight_unwait(struct cache_flight *flight, struct cache_waiter *waite
 {
 	pthread_mutex_lock(&flight->shard->lock);
 	bool queued = waiter->queued;
-	if (queued)
+	if (queued) {
 		TAILQ_REMOVE(&flight->waiters, waiter, link);
+		flight->n_waiters--;
+	}
 	waiter->queued = false;
 	pthread_mutex_unlock(&flight->shard->lock);
 	return queued;

@@ -580,6 +580,7 @@ int cache_new(const struct cache_conf *conf, struct cache **ret_cache)
 				 .n_refs = 1,
 				 .name = strdup(conf->name),
 				 .n_buckets = buckets_for(conf->memory_bytes),
+				 .max_reserved = conf->memory_bytes / 2,
 				 .inactive_ms = conf->inactive_ms };
 	pthread_mutex_init(&cache->evict_lock, NULL);
 	for (size_t i = 0; i < CACHE_SHARDS; i++) {
@@ -619,6 +620,7 @@ void cache_set_conf(struct cache *cache, const struct cache_conf *conf)
 	struct cache_dropped evicted = TAILQ_HEAD_INITIALIZER(evicted);
 
 	__atomic_store_n(&cache->inactive_ms, conf->inactive_ms, __ATOMIC_RELAXED);
+	__atomic_store_n(&cache->max_reserved, conf->memory_bytes / 2, __ATOMIC_RELAXED);
 	pthread_mutex_lock(&cache->evict_lock);
 	evict_set_max(&cache->evict, conf->memory_bytes);
 	evicted_take(cache, &evicted);

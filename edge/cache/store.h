@@ -92,9 +92,18 @@ void cache_flight_fail(struct cache_flight *flight, enum close_reason reason);
 /* What there is is whole, or broken: the flight ends. What is whole is stored with `store`, if
  * nothing has made it untrue meanwhile. */
 void cache_flight_land(struct cache_flight *flight, bool store, int64_t now_s);
+/* May so much more be held that is on its way? Half of the store's size, all flights together. */
+bool cache_flight_reserve(struct cache_flight *flight, uint64_t bytes);
 /* It has outgrown what is kept: it goes on for those alone who have joined, and what all of them
  * have read is freed. */
 void cache_flight_outgrow(struct cache_flight *flight, struct cache_writer *writer);
+/* Having outgrown: true: not all who read have read all; `filler` is woken when they have, or when
+ * nobody is left. */
+bool cache_flight_pause(struct cache_flight *flight, struct cache_waiter *filler);
+/* `filler` is not to be woken any more. As cache_flight_unwait(). */
+bool cache_flight_unpause(struct cache_flight *flight, struct cache_waiter *filler);
+/* How many read it. */
+uint32_t cache_flight_n_readers(struct cache_flight *flight);
 
 /* Who follows: */
 
@@ -104,6 +113,8 @@ enum flight_state cache_flight_look(struct cache_flight *flight, struct cache_ob
 /* Begins to read at `from`, if the object's beginning is still there. */
 bool cache_flight_read(struct cache_flight *flight, struct cache_reader *reader, uint64_t from,
 		       uint64_t end);
+/* Who began to read does no more. */
+void cache_flight_unread(struct cache_flight *flight);
 /* Waits for something that is not (state, filled) any more. False: it is not by now. */
 bool cache_flight_wait(struct cache_flight *flight, struct cache_waiter *waiter,
 		       enum flight_state state, uint64_t filled);

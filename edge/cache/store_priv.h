@@ -36,6 +36,7 @@ struct cache {
 	struct purge_log *purges;
 	int64_t inactive_ms; /* atomic */
 	uint64_t n_flights;  /* atomic, as all below */
+	uint64_t reserved, max_reserved;
 	uint64_t n_evicted, n_purged, n_objects, n_generations;
 	pthread_mutex_t evict_lock;
 	struct evict evict;
@@ -65,6 +66,9 @@ struct cache_flight {
 	bool spoiled;                /* what it brings is not to be stored */
 	struct cache_object *object; /* a reference */
 	struct cache_waiters waiters;
+	uint32_t n_readers, n_waiters;
+	struct cache_waiter *filler; /* waits for the readers; NULL: it does not */
+	uint64_t reserved;           /* the leader's thread */
 	uint8_t text[];
 };
 

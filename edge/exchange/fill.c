@@ -12,11 +12,16 @@
 #include "edge/cache/packed.h"
 #include "edge/exchange/exchange_priv.h"
 #include "edge/exchange/lookup.h"
+#include "edge/exchange/wake.h"
 #include "edge/report/edge_metrics.h"
 
 #define FILL_KIND OBJ_KIND('f', 'i', 'l', 'l')
 
-enum { ARENA_MAX_BYTES = 256 * 1024 };
+enum {
+	ARENA_MAX_BYTES = 256 * 1024,
+	RESERVE_BYTES = 256 * 1024, /* at a time, of a body whose length nobody said */
+	WINDOW_BYTES = 1 << 20,     /* ahead of who reads a body that is not kept */
+};
 
 struct fill {
 	uint32_t kind;
@@ -34,6 +39,10 @@ struct fill {
 	struct fetch *fetch;     /* NULL: handed over */
 	struct cache_writer writer;
 	bool filling;
+	bool outgrown;       /* what comes is for those alone who read it now */
+	uint64_t window_end; /* where to wait for them */
+	uint64_t reserved;
+	struct wake *wake; /* owned; how it waits for them */
 	int64_t asked_at_s;
 	struct loop_task task; /* the end */
 	struct arena arena;
@@ -48,6 +57,9 @@ static void fill_free(struct fill *fill)
 	loop_undefer(fill->env->loop, &fill->task);
 	if (fill->leader)
 		lookup_fill_ended(fill->leader);
+	if (fill->wake)
+		wake_drop(fill->wake,
+			  fill->flight && cache_flight_unpause(fill->flight, &fill->wake->waiter));
 	fetch_leave(fill->fetch);
 	cache_writer_fini(&fill->writer);
 	cache_flight_unref(fill->flight);
@@ -70,6 +82,9 @@ static void end_later(struct fill *fill)
 /* The flight is over, in whatever way: nobody hears of us any more. */
 static void flight_drop(struct fill *fill)
 {
+	if (fill->wake)
+		wake_drop(fill->wake, cache_flight_unpause(fill->flight, &fill->wake->waiter));
+	fill->wake = NULL;
 	cache_flight_unref(TAKE(fill->flight));
 	end_later(fill);
 }
@@ -193,7 +208,7 @@ static int object_begin(struct fill *fill, struct http_head *head, const struct 
 /* All of it has come. */
 static void land(struct fill *fill)
 {
-	cache_flight_land(fill->flight, true, now_s(fill));
+	cache_flight_land(fill->flight, !fill->outgrown, now_s(fill));
 	fill->filling = false;
 	flight_drop(fill);
 }
@@ -297,7 +312,8 @@ static bool is_failure(unsigned status) /* RFC 5861 4 */
 static bool size_fits(const struct fill *fill, const struct http_head *head)
 {
 	return head->body != HTTP_BODY_LENGTH ||
-	       head->body_length <= cache_rules_conf(fill->rules)->max_object_bytes;
+	       (head->body_length <= cache_rules_conf(fill->rules)->max_object_bytes &&
+		cache_flight_reserve(fill->flight, head->body_length));
 }
 
 static void fill_failed(struct fill *fill, enum close_reason reason)
@@ -346,37 +362,90 @@ static void on_head(void *arg, struct http_head *head, bool end)
 /* It has grown past what is kept: those who read it get it, and nobody else. */
 static void outgrow(struct fill *fill)
 {
+	fill->outgrown = true;
+	fill->window_end = cache_body_filled(fill->writer.object) + WINDOW_BYTES;
 	cache_flight_outgrow(fill->flight, &fill->writer);
 }
 
-static void on_body(void *arg, struct chain *body, bool end)
+/* Room for what has come, in the memory of those on their way, and in an object. */
+static bool fits(struct fill *fill, size_t n)
+{
+	uint64_t filled = cache_body_filled(fill->writer.object) + n;
+
+	if (filled > cache_rules_conf(fill->rules)->max_object_bytes)
+		return false;
+	while (fill->reserved < filled && !fill->writer.object->has_length) {
+		if (!cache_flight_reserve(fill->flight, RESERVE_BYTES))
+			return false;
+		fill->reserved += RESERVE_BYTES;
+	}
+	return true;
+}
+
+static void on_caught_up(void *arg)
 {
 	struct fill *fill = OBJ_CAST(struct fill, arg, FILL_KIND);
+
+	fill->window_end = cache_body_filled(fill->writer.object) + WINDOW_BYTES;
+	fetch_want_body(fill->fetch);
+}
+
+/* Those who read are too far behind. */
+static bool must_pause(struct fill *fill)
+{
+	if (!fill->outgrown || cache_body_filled(fill->writer.object) < fill->window_end)
+		return false;
+	if (!fill->wake)
+		fill->wake = wake_new(fill->env->mailbox, on_caught_up, fill);
+	if (!fill->wake || fill->wake->pending)
+		return fill->wake != NULL;
+	fill->wake->pending = true;
+	if (cache_flight_pause(fill->flight, &fill->wake->waiter))
+		return true;
+	fill->wake->pending = false;
+	fill->window_end = cache_body_filled(fill->writer.object) + WINDOW_BYTES;
+	return false;
+}
+
+static int body_add(struct fill *fill, struct chain *body)
+{
 	int r = 0;
 
-	if (!fill->filling) { /* it has failed; the end is near */
-		chain_clear(body);
-		return;
-	}
 	while (r == 0 && !chain_empty(body)) {
 		struct span part = chain_front(body);
 		r = cache_writer_add(&fill->writer, part);
 		chain_drop(body, part.len);
 	}
-	if (r < 0) {
+	return err_pass(r);
+}
+
+static void on_body(void *arg, struct chain *body, bool end)
+{
+	struct fill *fill = OBJ_CAST(struct fill, arg, FILL_KIND);
+
+	if (!fill->filling) { /* it has failed; the end is near */
 		chain_clear(body);
-		body_fail(fill);
 		return;
 	}
-	if (cache_body_filled(fill->writer.object) >
-	    cache_rules_conf(fill->rules)->max_object_bytes)
+	if (!fill->outgrown && !fits(fill, body->bytes))
 		outgrow(fill);
-	if (end && cache_writer_end(&fill->writer))
-		land(fill);
-	else if (end)
+	if (fill->outgrown && !fill->leader && cache_flight_n_readers(fill->flight) == 0) {
+		chain_clear(body);
+		body_fail(fill); /* for nobody */
+		return;
+	}
+	if (must_pause(fill))
+		return;
+	if (body_add(fill, body) < 0) {
+		chain_clear(body);
 		body_fail(fill);
-	else
+	} else if (end && cache_writer_end(&fill->writer)) {
+		land(fill);
+	} else if (end) {
+		body_fail(fill);
+	} else {
 		cache_flight_more(fill->flight);
+	}
 }
 
 static void on_trailers(void *arg, const struct http_head *trailers)

@@ -39,94 +39,43 @@ static int64_t now_s(const struct exchange *x)
 /* ---- waiting -----------------------------------------------------------------------------------
  */
 
-/* It outlives its exchange while a mail to it is on its way. */
-struct lookup_waiter {
-	struct cache_waiter base;
-	struct mail mail;
-	struct mailbox *mailbox;
-	struct exchange *x; /* NULL: it has left */
-	bool pending;       /* in the flight's list, or a wake is on its way */
-};
-
-static void on_wake_mail(struct mail *mail, bool dropped)
+static void on_wake(void *arg)
 {
-	struct lookup_waiter *waiter = CONTAINER_OF(mail, struct lookup_waiter, mail);
-	struct exchange *x = waiter->x;
-
-	waiter->pending = false;
-	if (!x)
-		free(waiter);
-	else if (!dropped)
-		exchange_run(x);
-}
-
-/* On the thread of the fetch, which may be ours. */
-static void on_wake(struct cache_waiter *base)
-{
-	struct lookup_waiter *waiter = CONTAINER_OF(base, struct lookup_waiter, base);
-
-	if (!loop_is_mine(waiter->mailbox->loop)) {
-		mailbox_post(waiter->mailbox, &waiter->mail);
-		return;
-	}
-	waiter->pending = false;
-	loop_defer_soon(waiter->mailbox->loop, &waiter->x->task);
-}
-
-static struct lookup_waiter *waiter_get(struct exchange *x)
-{
-	struct lookup_waiter *waiter = x->lookup->waiter;
-
-	if (waiter)
-		return waiter;
-	waiter = calloc(1, sizeof(*waiter));
-	if (!waiter)
-		return NULL;
-	waiter->base.wake = on_wake;
-	waiter->mail.fn = on_wake_mail;
-	waiter->mailbox = x->env->mailbox;
-	waiter->x = x;
-	x->lookup->waiter = waiter;
-	return waiter;
+	exchange_run(OBJ_CAST(struct exchange, arg, EXCHANGE_KIND));
 }
 
 int lookup_wait(struct exchange *x, enum flight_state state, uint64_t filled)
 {
-	struct lookup_waiter *waiter = waiter_get(x);
+	struct lookup *lookup = x->lookup;
 
-	if (!waiter)
+	if (!lookup->wake)
+		lookup->wake = wake_new(x->env->mailbox, on_wake, x);
+	if (!lookup->wake)
 		return err_new(-ENOMEM);
-	if (waiter->pending)
+	if (lookup->wake->pending)
 		return LOOKUP_WAITS;
-	waiter->pending = true;
-	if (cache_flight_wait(x->lookup->flight, &waiter->base, state, filled))
+	lookup->wake->pending = true;
+	if (cache_flight_wait(lookup->flight, &lookup->wake->waiter, state, filled))
 		return LOOKUP_WAITS;
-	waiter->pending = false;
+	lookup->wake->pending = false;
 	return LOOKUP_CHANGED;
 }
 
 /* ---- leaving -----------------------------------------------------------------------------------
  */
 
-static void waiter_drop(struct lookup *lookup)
-{
-	struct lookup_waiter *waiter = TAKE(lookup->waiter);
-
-	if (!waiter)
-		return;
-	waiter->x = NULL;
-	/* A wake that is on its way frees it when it comes. */
-	if (!waiter->pending || cache_flight_unwait(lookup->flight, &waiter->base))
-		free(waiter);
-}
-
 void lookup_leave(struct exchange *x)
 {
 	struct lookup *lookup = x->lookup;
 
-	if (!lookup)
+	if (!lookup || !lookup->flight)
 		return;
-	waiter_drop(lookup);
+	if (lookup->wake)
+		wake_drop(lookup->wake, cache_flight_unwait(lookup->flight, &lookup->wake->waiter));
+	lookup->wake = NULL;
+	if (lookup->reads)
+		cache_flight_unread(lookup->flight);
+	lookup->reads = false;
 	fill_leave(TAKE(lookup->fill));
 	cache_flight_unref(TAKE(lookup->flight));
 	lookup->leads = false;

@@ -9,6 +9,7 @@
 #include "edge/cache/store.h"
 #include "edge/exchange/exchange_priv.h"
 #include "edge/exchange/fill.h"
+#include "edge/exchange/wake.h"
 
 /* How the cache was of use, for Cache-Status (RFC 9211), the log and the counters. */
 /* clang-format off */
@@ -29,7 +30,6 @@ enum lookup_outcome {
 		LOOKUP_N_OUTCOMES
 };
 
-struct lookup_waiter;
 struct serve_parts;
 
 struct lookup {
@@ -39,16 +39,17 @@ struct lookup {
 	const struct cache_control *say; /* it; NULL: it has none */
 	enum lookup_outcome outcome;
 	bool bypass, no_store;
-	struct cache_object *stored;  /* a reference: not fresh enough */
-	struct cache_flight *flight;  /* a reference */
-	bool leads;                   /* we have begun it */
-	struct fill *fill;            /* ours; NULL: none, or it has ended */
-	struct lookup_waiter *waiter; /* owned */
-	struct cache_reader reader;   /* once it is known what is served */
-	struct chain body;            /* read, and not taken by the responder */
-	struct serve_parts *parts;    /* in the arena; NULL: the body is one run of bytes */
-	bool served;                  /* from the reader */
-	struct addr origin;           /* that the fill asked; len 0: none */
+	struct cache_object *stored; /* a reference: not fresh enough */
+	struct cache_flight *flight; /* a reference */
+	bool leads;                  /* we have begun it */
+	struct fill *fill;           /* ours; NULL: none, or it has ended */
+	struct wake *wake;           /* owned; how it waits for the flight */
+	struct cache_reader reader;  /* once it is known what is served */
+	struct chain body;           /* read, and not taken by the responder */
+	struct serve_parts *parts;   /* in the arena; NULL: the body is one run of bytes */
+	bool served;                 /* from the reader */
+	bool reads;                  /* the flight knows that we do */
+	struct addr origin;          /* that the fill asked; len 0: none */
 	uint32_t n_tries;
 	unsigned n_rounds;
 };
