@@ -173,10 +173,22 @@ static const struct conf_section pool_section = {
 
 /* ---- stores ---- */
 
+static const struct conf_key store_disk_keys[] = {
+	CONF_PATH (struct cache_disk_conf, path, CONF_REQUIRED, CONF_NO_INITIAL, "a folder of its own, made if its parent is there; one process at a time uses it"),
+	CONF_SIZE (struct cache_disk_conf, "size", size_bytes, 64ULL << 20, 1ULL << 46, "10GiB", "of all its files"),
+	CONF_COUNT(struct cache_disk_conf, readers, 1, 64, "4", "threads that read"),
+	CONF_END
+};
+static const struct conf_section store_disk_section = {
+	.name = "stores[].disk", .struct_size = sizeof(struct cache_disk_conf), .keys = store_disk_keys,
+	.help = "What is stored is written here, too, and found again after a restart. A full or failing disk turns this off, and it tries again. A change needs a restart.",
+};
+
 static const struct conf_key store_keys[] = {
 	CONF_STRING  (struct cache_conf, name, CONF_REQUIRED, CONF_NO_INITIAL, "used in routes and logs"),
 	CONF_SIZE    (struct cache_conf, "memory", memory_bytes, 1 << 20, 1ULL << 44, "256MiB", "for what is stored, all counted; what is being fetched comes on top"),
 	CONF_DURATION(struct cache_conf, "inactive", inactive_ms, 0, 3650.0 * DAY_MS, "0s", "what nobody asked for so long goes, fresh or not; 0s: it goes when there is no room"),
+	CONF_SECTION_OPTIONAL(struct cache_conf, disk, &store_disk_section, "the larger and slower half"),
 	CONF_END
 };
 static const struct conf_section store_section = {

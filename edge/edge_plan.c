@@ -5,6 +5,8 @@
  */
 #include "edge/edge_plan.h"
 
+#include <time.h>
+
 #include "core/error.h"
 #include "core/log.h"
 #include "core/obj.h"
@@ -163,7 +165,7 @@ static int caches_make(struct edge_plan *plan, const struct edge_plan *before)
 		if (kept)
 			plan->caches[i] = cache_ref(kept);
 		else
-			r = cache_new(conf, &plan->caches[i]);
+			r = cache_new(conf, time(NULL), &plan->caches[i]);
 		if (r < 0)
 			return err_pass(r);
 	}

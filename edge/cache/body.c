@@ -96,10 +96,10 @@ int cache_writer_add(struct cache_writer *writer, struct span bytes)
 	struct cache_object *object = writer->object;
 
 	MUST(object->body == CACHE_BODY_FILLING && !object->body_of);
+	if (object->has_length && bytes.len > object->length - object->filled)
+		return err_new(-EOVERFLOW);
 	if (writer->last)
 		return err_pass(segments_add(writer, bytes));
-	if (bytes.len > object->length - object->filled)
-		return err_new(-EOVERFLOW);
 	if (bytes.len)
 		memcpy(object->bytes + object->filled, bytes.at, bytes.len);
 	filled_add(object, bytes.len);

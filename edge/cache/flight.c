@@ -244,6 +244,11 @@ void cache_flight_pass(struct cache_flight *flight, int64_t until_s)
 	flight_end(flight, FLIGHT_PASSED, REASON_DONE);
 }
 
+void cache_flight_again(struct cache_flight *flight)
+{
+	flight_end(flight, FLIGHT_AGAIN, REASON_DONE);
+}
+
 void cache_flight_fail(struct cache_flight *flight, enum close_reason reason)
 {
 	flight_end(flight, FLIGHT_FAILED, reason);
@@ -258,6 +263,8 @@ static void object_store(struct cache_flight *flight, int64_t now_s)
 	    cache_object_compact(object, &compact) == 0)
 		object = compact;
 	cache_store(flight->cache, object, now_s);
+	if (!flight->loaded)
+		cache_disk_put(flight->cache, object);
 	cache_object_unref(compact);
 }
 

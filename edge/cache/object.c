@@ -10,7 +10,10 @@
 #include "edge/cache/body.h"
 #include "edge/cache/packed.h"
 
-enum { MALLOC_BYTES = 16 }; /* what an allocation costs beside its own */
+enum {
+	MALLOC_BYTES = 16,       /* what an allocation costs beside its own */
+	ONE_MAX_BYTES = 1 << 20, /* a larger body is in segments, however long it said it is */
+};
 
 static void object_release(struct slice_owner *owner)
 {
@@ -83,7 +86,7 @@ static void object_init(struct cache_object *object, const struct cache_object_s
 int cache_object_new(const struct cache_object_setup *setup, struct cache_object **ret_object)
 {
 	size_t head_len = packed_size(setup->head), data = data_len(setup, head_len);
-	bool in_one = setup->has_length && !setup->body_of;
+	bool in_one = setup->has_length && !setup->body_of && setup->length <= ONE_MAX_BYTES;
 	struct cache_object *object = malloc(sizeof(*object) + data + (in_one ? setup->length : 0));
 
 	if (!object)

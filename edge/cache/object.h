@@ -75,7 +75,8 @@ struct cache_object {
 	uint8_t body; /* enum cache_body; atomic */
 	bool has_length;
 	bool validates; /* it has an ETag or a Last-Modified to ask the origin by */
-	uint8_t data[]; /* tags, key, head, and a body in one piece */
+	/* Tags, key, head, and a body in one piece. */
+	_Alignas(uint32_t) uint8_t data[];
 };
 
 /* What an object is made of; all copied. */

@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "core/span.h"
+#include "core/buf.h"
 
 enum { PURGE_KEPT = 4096, PURGE_MAX_BYTES = 4096 };
 
@@ -49,6 +49,12 @@ void purge_log_free(struct purge_log *log); /* NULL is fine */
 uint64_t purge_position(const struct purge_log *log);
 /* From now on it holds. Its number. Errors: -ENOMEM, -EMSGSIZE. */
 int purge_add(struct purge_log *log, const struct purge *purge, uint64_t *ret_number);
+/* The same with a number that it had in another life, above all that the log has. */
+int purge_restore(struct purge_log *log, const struct purge *purge, uint64_t number);
+/* Calls fn for all that the log keeps, in order. How many. Not while others add. */
+size_t purge_each(const struct purge_log *log,
+		  void (*fn)(struct buf *out, const struct purge *purge, uint64_t number),
+		  struct buf *out);
 /* Does one of those behind `after` mean it? *ret_position: up to which was looked. */
 enum purge_verdict purge_judge(struct purge_log *log, const struct purge_subject *subject,
 			       uint64_t after, uint64_t *ret_position);

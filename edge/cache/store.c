@@ -19,6 +19,7 @@ enum {
 	USUAL_BYTES = 4096, /* of an object, to guess how many buckets are wanted */
 	MIN_BUCKETS = 64,
 	SWEEP_BUCKETS = 512,
+	GENERATIONS_PER_S_BITS = 20, /* so that no life repeats another's */
 };
 
 /* ---- the index ---------------------------------------------------------------------------------
@@ -282,7 +283,21 @@ struct cache_mark *cache_vary_set(struct cache *cache, struct cache_shard *shard
 
 void cache_vary_done(struct cache *cache, struct cache_mark *mark)
 {
+	if (mark)
+		cache_disk_put_vary(cache, mark);
 	mark_done(cache, mark, true);
+}
+
+void cache_vary_learn(struct cache *cache, const struct cache_key *key, struct span vary)
+{
+	struct cache_dropped dropped = TAILQ_HEAD_INITIALIZER(dropped);
+	struct cache_shard *shard = cache_shard_of(cache, key->url_hash);
+
+	pthread_mutex_lock(&shard->lock);
+	struct cache_mark *mark = cache_vary_set(cache, shard, key, vary, &dropped);
+	pthread_mutex_unlock(&shard->lock);
+	mark_done(cache, mark, true);
+	cache_drop(cache, &dropped);
 }
 
 /* ---- finding -----------------------------------------------------------------------------------
@@ -362,8 +377,7 @@ static void object_drop(struct cache *cache, struct cache_object *object)
 	cache_drop(cache, &dropped);
 }
 
-static enum purge_verdict cache_judge(struct cache *cache, struct cache_object *object,
-				      int64_t now_s)
+enum purge_verdict cache_judge(struct cache *cache, struct cache_object *object, int64_t now_s)
 {
 	uint64_t checked = __atomic_load_n(&object->checked, __ATOMIC_RELAXED), position;
 
@@ -401,6 +415,7 @@ int cache_find(struct cache *cache, struct cache_key *key, const struct http_hea
 		return 0;
 	if (cache_judge(cache, found->object, now_s) == PURGE_HARD) {
 		__atomic_add_fetch(&cache->n_purged, 1, __ATOMIC_RELAXED);
+		cache_disk_drop(cache, cache_item_key(&found->object->item));
 		object_drop(cache, found->object);
 		cache_object_unref(TAKE(found->object));
 		return 0;
@@ -468,6 +483,8 @@ void cache_invalidate(struct cache *cache, const struct cache_key *key)
 	if (mark && mark->vary_len)
 		fresh = generation_renew(cache, shard, key, mark_vary(mark), &dropped);
 	pthread_mutex_unlock(&shard->lock);
+	if (!fresh) /* else its new names take the place of what is there */
+		cache_disk_drop(cache, base);
 	cache_vary_done(cache, fresh);
 	cache_drop(cache, &dropped);
 }
@@ -477,7 +494,14 @@ void cache_invalidate(struct cache *cache, const struct cache_key *key)
 
 int cache_purge(struct cache *cache, const struct purge *purge, uint64_t *ret_number)
 {
-	return err_pass(purge_add(cache->purges, purge, ret_number));
+	int r = cache->purge_file
+			? purge_file_add(cache->purge_file, cache->purges, purge, ret_number)
+			: purge_add(cache->purges, purge, ret_number);
+
+	/* The rest of what is on disk is looked at when it is asked for. */
+	if (r == 0 && cache->disk && purge->kind == PURGE_ALL && !purge->soft)
+		r = disk_drop_older(cache->disk, *ret_number, NULL, NULL);
+	return err_pass(r);
 }
 
 static bool is_unused(const struct cache *cache, const struct cache_object *object, int64_t now_s)
@@ -553,6 +577,7 @@ static void cache_free(struct cache *cache)
 		free(shard->buckets);
 		pthread_mutex_destroy(&shard->lock);
 	}
+	cache_disk_close(cache);
 	evict_fini(&cache->evict);
 	pthread_mutex_destroy(&cache->evict_lock);
 	purge_log_free(cache->purges);
@@ -569,7 +594,7 @@ static size_t buckets_for(uint64_t memory_bytes)
 	return n;
 }
 
-int cache_new(const struct cache_conf *conf, struct cache **ret_cache)
+int cache_new(const struct cache_conf *conf, int64_t now_s, struct cache **ret_cache)
 {
 	struct cache *cache = aligned_alloc(64, sizeof(*cache));
 	bool all = true;
@@ -579,6 +604,7 @@ int cache_new(const struct cache_conf *conf, struct cache **ret_cache)
 	*cache = (struct cache){ .kind = CACHE_KIND,
 				 .n_refs = 1,
 				 .name = strdup(conf->name),
+				 .n_generations = (uint64_t)now_s << GENERATIONS_PER_S_BITS,
 				 .n_buckets = buckets_for(conf->memory_bytes),
 				 .max_reserved = conf->memory_bytes / 2,
 				 .inactive_ms = conf->inactive_ms };
@@ -591,10 +617,12 @@ int cache_new(const struct cache_conf *conf, struct cache **ret_cache)
 		all &= shard->buckets != NULL;
 	}
 	int r = evict_init(&cache->evict, conf->memory_bytes);
-	if (r == 0)
-		r = purge_log_new(&cache->purges);
 	if (r == 0 && (!all || !cache->name))
 		r = err_new(-ENOMEM);
+	if (r == 0)
+		r = cache_disk_open(cache, &conf->disk, now_s);
+	if (r == 0 && !cache->purges)
+		r = purge_log_new(&cache->purges);
 	if (r < 0) {
 		cache_free(cache);
 		return err_pass(r);

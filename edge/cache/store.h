@@ -17,14 +17,23 @@
 
 struct cache;
 
+struct cache_disk_conf {
+	bool set;
+	const char *path;
+	uint64_t size_bytes;
+	uint32_t readers; /* threads */
+};
+
 struct cache_conf {
 	const char *name;
 	uint64_t memory_bytes;
 	int64_t inactive_ms; /* what nobody asked for so long goes; 0: it may stay */
+	struct cache_disk_conf disk;
 };
 
-/* One reference is the caller's. Errors: -ENOMEM. */
-int cache_new(const struct cache_conf *conf, struct cache **ret_cache);
+/* `now_s`: the wall time. One reference is the caller's; the last one given back waits for the
+ * disk. Errors: -ENOMEM. */
+int cache_new(const struct cache_conf *conf, int64_t now_s, struct cache **ret_cache);
 struct cache *cache_ref(struct cache *cache);
 void cache_unref(struct cache *cache); /* NULL is fine */
 /* A reload. */
@@ -49,6 +58,7 @@ enum flight_state {
 	FLIGHT_HEAD,   /* there is an object, which may be filling */
 	FLIGHT_PASSED, /* what came is not to be shared: each for himself */
 	FLIGHT_FAILED, /* nothing came */
+	FLIGHT_AGAIN,  /* look again: what is stored has changed */
 };
 
 /* Whoever waits. It is in a list of the flight's, or a wake is on its way. */
@@ -89,6 +99,8 @@ void cache_flight_more(struct cache_flight *flight);
 void cache_flight_pass(struct cache_flight *flight, int64_t until_s);
 /* Nothing came. The flight ends. */
 void cache_flight_fail(struct cache_flight *flight, enum close_reason reason);
+/* What is stored has changed. The flight ends. */
+void cache_flight_again(struct cache_flight *flight);
 /* What there is is whole, or broken: the flight ends. What is whole is stored with `store`, if
  * nothing has made it untrue meanwhile. */
 void cache_flight_land(struct cache_flight *flight, bool store, int64_t now_s);

@@ -9,6 +9,8 @@
 
 #include <pthread.h>
 
+#include "edge/cache/disk.h"
+#include "edge/cache/purge_file.h"
 #include "edge/cache/store.h"
 
 #define CACHE_KIND OBJ_KIND('c', 'a', 'c', 'h')
@@ -34,8 +36,10 @@ struct cache {
 	size_t n_buckets; /* of a shard; a power of two */
 	size_t swept;     /* where the sweep goes on: shard and bucket */
 	struct purge_log *purges;
-	int64_t inactive_ms; /* atomic */
-	uint64_t n_flights;  /* atomic, as all below */
+	struct purge_file *purge_file; /* NULL: the log lasts as long as we do */
+	struct disk *disk;             /* NULL: none */
+	int64_t inactive_ms;           /* atomic */
+	uint64_t n_flights;            /* atomic, as all below */
 	uint64_t reserved, max_reserved;
 	uint64_t n_evicted, n_purged, n_objects, n_generations;
 	pthread_mutex_t evict_lock;
@@ -62,6 +66,7 @@ struct cache_flight {
 	struct cache_key key; /* its text is ours, or the object's */
 	enum flight_state state;
 	enum close_reason reason;
+	bool loaded; /* it comes from our own disk */
 	bool listed;
 	bool spoiled;                /* what it brings is not to be stored */
 	struct cache_object *object; /* a reference */
@@ -102,6 +107,21 @@ void cache_admit(struct cache *cache, struct cache_item *item, uint64_t bytes);
 void cache_drop(struct cache *cache, struct cache_dropped *dropped);
 void cache_vary_done(struct cache *cache, struct cache_mark *mark); /* NULL is fine */
 void cache_mark_pass(struct cache *cache, const struct cache_key *key, int64_t until_s);
+
+enum purge_verdict cache_judge(struct cache *cache, struct cache_object *object, int64_t now_s);
+/* From now on, so says our disk. */
+void cache_vary_learn(struct cache *cache, const struct cache_key *key, struct span vary);
+
+/* ---- store_disk.c: under no lock ----------------------------------------------------------------
+ */
+
+/* A disk that cannot be used is said, and done without. */
+int cache_disk_open(struct cache *cache, const struct cache_disk_conf *conf, int64_t now_s);
+void cache_disk_close(struct cache *cache);
+/* All of these do nothing without a disk. */
+void cache_disk_put(struct cache *cache, struct cache_object *object);
+void cache_disk_put_vary(struct cache *cache, const struct cache_mark *mark);
+void cache_disk_drop(struct cache *cache, struct span key);
 
 /* ---- flight.c: under the shard's lock -----------------------------------------------------------
  */

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "edge/balance/pool.h"
+#include "edge/cache/load.h"
 #include "edge/exchange/forward.h"
 #include "edge/origin/origin.h"
 #include "edge/origin/pool_conf.h"
@@ -69,9 +70,10 @@ struct exchange_env {
 	struct exchange_stock exchanges;
 	struct fetch_stock fetches;
 	uint32_t n_stocked_exchanges, n_stocked_fetches;
-	struct mailbox *mailbox; /* the worker's: other threads wake what waits here */
-	struct fill_list fills;  /* responses on their way into a cache */
-	struct fetch_list alone; /* tunnels whose last bytes are on their way to an origin */
+	struct mailbox *mailbox;  /* the worker's: other threads wake what waits here */
+	struct cache_loads loads; /* responses on their way out of a disk */
+	struct fill_list fills;   /* responses on their way into a cache */
+	struct fetch_list alone;  /* tunnels whose last bytes are on their way to an origin */
 };
 
 /* Frees the stock; no exchange may be open, no fetch running. The world is the worker's to unref.

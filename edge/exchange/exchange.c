@@ -535,6 +535,7 @@ void exchange_env_fini(struct exchange_env *env)
 		free(x);
 	}
 	env->n_stocked_exchanges = 0;
+	cache_loads_stop(&env->loads);
 	fill_stop_all(env);
 	fetch_stock_free(env);
 }

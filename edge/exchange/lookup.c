@@ -236,6 +236,25 @@ static bool may_share(const struct exchange *x)
 	return x->request->method == HTTP_METHOD_GET;
 }
 
+/* From our own disk: then the flight is nobody's here. */
+static bool load_start(struct exchange *x)
+{
+	struct lookup *lookup = x->lookup;
+	const struct cache_load_setup setup = {
+		.flight = lookup->flight,
+		.key = lookup->key,
+		.loop = x->env->loop,
+		.mailbox = x->env->mailbox,
+		.loads = &x->env->loads,
+	};
+
+	cache_flight_ref(lookup->flight); /* the load's own */
+	if (cache_load_begin(&setup))
+		return true;
+	cache_flight_unref(lookup->flight);
+	return false;
+}
+
 /* Nothing that serves is stored: join, or begin. */
 static enum exchange_step ask(struct exchange *x, bool pass)
 {
@@ -245,16 +264,18 @@ static enum exchange_step ask(struct exchange *x, bool pass)
 	bool alone =
 		lookup->bypass || (lookup->say && cache_control_says(lookup->say, CACHE_NO_CACHE));
 
-	if (only_if_cached(lookup)) { /* RFC 9111 5.2.1.7 */
+	bool on_disk = !lookup->stored && !alone && cache_load_can(store, &lookup->key);
+
+	if (only_if_cached(lookup) && !on_disk) { /* RFC 9111 5.2.1.7 */
 		exchange_refuse(x, REASON_NOT_CACHED);
 		return STEP_WAIT;
 	}
 	if (!may_share(x) || lookup->n_rounds > MAX_ROUNDS)
 		return ask_alone(x, LOOKUP_PASS);
-	if (pass && !alone)
+	if (pass && !alone && !on_disk)
 		return ask_alone(x, LOOKUP_PASS);
-	if (lookup->no_store ||
-	    (!lookup->stored && min_uses > 1 && cache_count_use(store, &lookup->key) < min_uses))
+	if (lookup->no_store || (!lookup->stored && !on_disk && min_uses > 1 &&
+				 cache_count_use(store, &lookup->key) < min_uses))
 		return ask_alone(x, LOOKUP_BYPASS);
 	int r = alone ? cache_lead(store, &lookup->key, &lookup->flight)
 		      : cache_join(store, &lookup->key, lookup->stored, &lookup->flight);
@@ -264,7 +285,9 @@ static enum exchange_step ask(struct exchange *x, bool pass)
 		return ask_alone(x, LOOKUP_PASS);
 	lookup->outcome =
 		alone ? LOOKUP_BYPASS : (r == CACHE_JOIN_LEAD ? LOOKUP_MISS : LOOKUP_COLLAPSED);
-	if (r == CACHE_JOIN_LEAD) {
+	if (r == CACHE_JOIN_LEAD && on_disk && load_start(x)) {
+		lookup->outcome = LOOKUP_HIT;
+	} else if (r == CACHE_JOIN_LEAD) {
 		struct cache_flight *flight = lookup->flight;
 		lookup->leads = true;
 		cache_flight_ref(flight); /* the fill's own */
@@ -373,6 +396,9 @@ enum exchange_step lookup_watch(struct exchange *x)
 		return ask_alone(x, LOOKUP_PASS);
 	case FLIGHT_FAILED:
 		return flight_failed(x, reason);
+	case FLIGHT_AGAIN:
+		lookup_leave(x);
+		return STEP_AGAIN;
 	case FLIGHT_HEAD:
 		step = flight_brought(x, object);
 		cache_object_unref(object);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "edge/cache/load.h"
 #include "edge/cache/rules.h"
 #include "edge/cache/store.h"
 #include "edge/exchange/exchange_priv.h"
