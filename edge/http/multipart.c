@@ -38,7 +38,7 @@ static int parts_compose(const struct range_set *set, uint64_t complete, struct 
 			 struct arena *arena, struct multipart *multipart)
 {
 	for (size_t i = 0; i < set->n; i++) {
-		struct span content_range;
+		struct span content_range = SPAN_NONE;
 		int r = content_range_compose(&set->ranges[i], complete, arena, &content_range);
 		if (r < 0)
 			return err_pass(r);
@@ -62,7 +62,7 @@ int multipart_compose(const struct range_set *set, struct span content_type, uin
 	struct multipart multipart = { .length = 0 };
 	uint64_t high = rng_u64(rng), low = rng_u64(rng);
 	const char *boundary = arena_printf(arena, "%016" PRIx64 "%016" PRIx64, high, low);
-	struct span part_head;
+	struct span part_head = SPAN_NONE;
 
 	if (!boundary)
 		return err_new(-ENOBUFS);

@@ -27,7 +27,7 @@ enum precondition {
 };
 
 /* Who judges. If-Match and If-Unmodified-Since are for the origin alone: a cache must pass them
- * over (RFC 9111 4.3.2), and knows no 412. One without Last-Modified takes Date instead. */
+ * over, and so says no 412; it takes Date where there is no Last-Modified (RFC 9111 4.3.2). */
 enum precondition_judge { PRECONDITION_BY_CACHE, PRECONDITION_BY_ORIGIN };
 
 /* In the order of RFC 9110 13.2.2. What would not be a 2xx passes (13.2.1). */

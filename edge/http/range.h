@@ -6,9 +6,9 @@
  * A client that asks for too much work gets the whole, as from nginx and Apache (RFC 9110 14.2 and
  * 17.15 allow it): for more ranges than RANGE_MAX, where Apache draws the line at 200 and Varnish
  * knows one alone; for more than two that overlap, where Apache bears 20 and nginx asks whether all
- * of them together are longer than the whole. So does one whose field is malformed; nginx and
- * Varnish answer that with 416. Parts that are left are disjoint and at most RANGE_MAX: none costs
- * more than the whole and a few lines of text.
+ * of them together are longer than the whole. So does one whose field is malformed, which nginx
+ * answers with 416. What is left is disjoint and at most RANGE_MAX parts, so that it costs no more
+ * than the whole and a few lines of text.
  */
 #pragma once
 
