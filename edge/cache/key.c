@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/obj.h"
 #include "edge/cache/purge.h"
+#include "edge/http/accept_encoding.h"
 
 enum { MAX_MEMBERS = 32, MAX_VARY_NAMES = 32 };
 
@@ -250,7 +251,6 @@ int cache_key_make(const struct cache_key_conf *conf, const struct http_head *re
 static bool is_preference(struct span name)
 {
 	return span_eq(name, SPAN_LIT("accept")) || span_eq(name, SPAN_LIT("accept-language")) ||
-	       span_eq(name, SPAN_LIT("accept-encoding")) ||
 	       span_eq(name, SPAN_LIT("accept-charset"));
 }
 
@@ -302,6 +302,16 @@ static void preference_put(struct writer *writer, const struct http_head *reques
 	}
 }
 
+/* Which codings are taken, whatever the words. */
+static void encodings_put(struct writer *writer, const struct http_head *request)
+{
+	char text[ACCEPT_ENCODING_TEXT_BYTES];
+	struct accept_encoding accept;
+
+	accept_encoding_read(request, &accept);
+	put(writer, accept_encoding_text(&accept, HTTP_CODINGS_ALL, text));
+}
+
 static bool has_field(const struct http_head *request, struct span name)
 {
 	for (uint16_t i = 0; i < request->n_fields; i++) {
@@ -329,7 +339,9 @@ static void variant_put(struct writer *writer, const void *what)
 		if (!has_field(variant->request, name))
 			continue; /* absent is not empty */
 		put(writer, SPAN_LIT(":"));
-		if (is_preference(name))
+		if (span_eq(name, SPAN_LIT("accept-encoding")))
+			encodings_put(writer, variant->request);
+		else if (is_preference(name))
 			preference_put(writer, variant->request, name);
 		else
 			values_put(writer, variant->request, name);

@@ -6,16 +6,15 @@
 #include "core/error.h"
 #include "core/obj.h"
 #include "edge/exchange/serve.h"
+#include "edge/http/multipart.h"
 #include "edge/http/precondition.h"
-#include "edge/http/range.h"
 
 /* multipart/byteranges under way. */
 struct serve_parts {
-	struct ranges ranges;
+	struct range_set ranges;
+	struct multipart text;
 	size_t next; /* the part that comes next; past the last: the end */
 	bool ended;
-	uint64_t length; /* of the whole representation */
-	struct span boundary, type;
 };
 
 /* ---- heads without a body ----------------------------------------------------------------------
@@ -48,155 +47,143 @@ static void head_empty(struct http_head *head, uint16_t status, bool all)
 	head->body_length = 0;
 }
 
+static int unsatisfiable(struct exchange *x, struct http_head *head)
+{
+	struct span value;
+	int r = content_range_compose(NULL, head->body_length, x->arena, &value);
+
+	if (r < 0)
+		return err_pass(r);
+	head_empty(head, 416, true);
+	return err_pass(http_head_add(head, HTTP_NAME_CONTENT_RANGE, value));
+}
+
 /* ---- parts -------------------------------------------------------------------------------------
  */
 
+static void head_partial(struct http_head *head, uint64_t length)
+{
+	head->status = 206;
+	head->reason = http_status_reason(206);
+	head->body = HTTP_BODY_LENGTH;
+	head->body_length = length;
+}
+
+/* Parts that go backwards begin anew: the body is whole, and so its beginning is still there. */
 static void reader_set(struct cache_reader *reader, const struct range *range)
 {
 	struct cache_object *object = reader->object;
 
-	if (range->from >= reader->segment_from) {
-		reader->at = range->from;
-		reader->end = range->to;
-		return;
+	if (range->first < reader->segment_from) {
+		cache_object_ref(object);
+		cache_reader_fini(reader);
+		cache_reader_init(reader, object, 0, 0);
+		cache_object_unref(object);
 	}
-	/* Back to the beginning, which is still there: the body is whole. */
-	cache_object_ref(object);
-	cache_reader_fini(reader);
-	cache_reader_init(reader, object, range->from, range->to);
-	cache_object_unref(object);
+	reader->at = range->first;
+	reader->end = range->last + 1;
 }
 
 static int one_part(struct exchange *x, struct http_head *head, const struct range *range)
 {
-	struct span text = range_content_text(range, head->body_length, x->arena);
+	struct span value;
+	int r = content_range_compose(range, head->body_length, x->arena, &value);
 
-	if (!text.at)
-		return err_new(-ENOBUFS);
-	head->status = 206;
-	head->reason = http_status_reason(206);
-	head->body = HTTP_BODY_LENGTH;
-	head->body_length = range->to - range->from;
+	if (r < 0)
+		return err_pass(r);
+	head_partial(head, range_bytes(*range));
 	reader_set(&x->lookup->reader, range);
-	return err_pass(http_head_add(head, HTTP_NAME_CONTENT_RANGE, text));
+	return err_pass(http_head_add(head, HTTP_NAME_CONTENT_RANGE, value));
 }
 
-static struct span boundary_make(struct exchange *x)
-{
-	return span_str(
-		arena_printf(x->arena, "%016llx", (unsigned long long)rng_u64(&x->env->rng)));
-}
-
-/* Bytes of the whole body, text between the parts included. Errors: -ENOBUFS. */
-static int parts_length(struct exchange *x, const struct serve_parts *parts, uint64_t *ret_length)
-{
-	uint64_t length = range_parts_end(parts->boundary, x->arena).len;
-
-	for (size_t i = 0; i < parts->ranges.n; i++) {
-		const struct range *range = &parts->ranges.items[i];
-		struct span text = range_part_head(range, parts->length, parts->type,
-						   parts->boundary, x->arena);
-		if (!text.at)
-			return err_new(-ENOBUFS);
-		length += text.len + range->to - range->from;
-	}
-	*ret_length = length;
-	return 0;
-}
-
-static int many_parts(struct exchange *x, struct http_head *head, const struct ranges *ranges)
+static int many_parts(struct exchange *x, struct http_head *head, const struct range_set *ranges)
 {
 	const struct http_field *type = http_head_find(head, HTTP_NAME_CONTENT_TYPE);
 	struct serve_parts *parts = ARENA_NEW(x->arena, struct serve_parts);
 
 	if (!parts)
-		return err_new(-ENOBUFS);
+		return 0; /* the whole will do */
 	parts->ranges = *ranges;
-	parts->length = head->body_length;
-	parts->boundary = boundary_make(x);
-	parts->type = type ? type->value : SPAN_NONE;
-	if (!parts->boundary.at || parts_length(x, parts, &head->body_length) < 0)
-		return err_new(-ENOBUFS);
-	x->lookup->parts = parts;
-	x->lookup->reader.at = x->lookup->reader.end = 0; /* the first part comes with its head */
-	head->status = 206;
-	head->reason = http_status_reason(206);
-	head->body = HTTP_BODY_LENGTH;
-	const char *text = arena_printf(x->arena, "multipart/byteranges; boundary=%.*s",
-					SPAN_FMT(parts->boundary));
-	return text ? err_pass(http_head_set(head, HTTP_NAME_CONTENT_TYPE, span_str(text)))
-		    : err_new(-ENOBUFS);
-}
-
-static int unsatisfiable(struct exchange *x, struct http_head *head)
-{
-	struct span text = range_content_text(NULL, head->body_length, x->arena);
-
-	if (!text.at)
-		return err_new(-ENOBUFS);
-	head_empty(head, 416, true);
-	return err_pass(http_head_add(head, HTTP_NAME_CONTENT_RANGE, text));
-}
-
-static int range_select(struct exchange *x, struct http_head *head)
-{
-	const struct http_field *field = http_head_find(x->request, HTTP_NAME_RANGE);
-	struct ranges ranges;
-
-	if (!field || x->request->method != HTTP_METHOD_GET || !head->has_length ||
-	    !precondition_if_range(x->request, head, loop_wall_s(x->env->loop)))
+	if (multipart_compose(ranges, type ? type->value : SPAN_NONE, head->body_length,
+			      &x->env->rng, x->arena, &parts->text) < 0)
 		return 0;
-	switch (range_parse(field->value, head->body_length, &ranges)) {
-	case RANGE_WHOLE:
+	x->lookup->parts = parts;
+	x->lookup->reader.at = x->lookup->reader.end = 0; /* the first part comes with its text */
+	head_partial(head, parts->text.length);
+	return err_pass(http_head_set(head, HTTP_NAME_CONTENT_TYPE, parts->text.content_type));
+}
+
+static int range_select(struct exchange *x, struct http_head *head,
+			const struct validators *validators)
+{
+	struct range_set ranges;
+
+	if (!head->has_length || !http_head_find(x->request, HTTP_NAME_RANGE) ||
+	    !precondition_takes_range(x->request, validators, loop_wall_s(x->env->loop)))
+		return 0;
+	switch (range_of_request(x->request, head->body_length, &ranges)) {
+	case RANGE_IGNORED:
 		return 0;
 	case RANGE_UNSATISFIABLE:
 		return err_pass(unsatisfiable(x, head));
-	case RANGE_PARTS:
+	case RANGE_OK:
 		if (ranges.n == 1)
-			return err_pass(one_part(x, head, &ranges.items[0]));
-		/* Parts may go backwards: not in a body that is on its way. */
-		if (cache_object_body(x->lookup->reader.object) != CACHE_BODY_WHOLE)
+			return err_pass(one_part(x, head, &ranges.ranges[0]));
+		/* Backwards only in a body that is whole. */
+		if (!ranges.ascending &&
+		    cache_object_body(x->lookup->reader.object) != CACHE_BODY_WHOLE)
 			return 0;
 		return err_pass(many_parts(x, head, &ranges));
 	}
 	UNREACHABLE();
 }
 
+/* Most requests ask for neither. */
+static bool asks_for_less(const struct http_head *request)
+{
+	for (uint16_t i = 0; i < request->n_fields; i++) {
+		switch ((unsigned)request->fields[i].id) {
+		case HTTP_NAME_RANGE:
+		case HTTP_NAME_IF_NONE_MATCH:
+		case HTTP_NAME_IF_MODIFIED_SINCE:
+			return true;
+		default:
+			break;
+		}
+	}
+	return false;
+}
+
 int serve_select(struct exchange *x, struct http_head *head)
 {
-	if (head->status != 200)
+	struct validators validators;
+	int64_t now_s = loop_wall_s(x->env->loop);
+
+	if (head->status != 200 || !asks_for_less(x->request))
 		return 0;
-	switch (precondition_judge(x->request, head, loop_wall_s(x->env->loop))) {
-	case PRECONDITION_NOT_MODIFIED:
+	validators_read(head, now_s, &validators);
+	if (precondition_evaluate(x->request, &validators, PRECONDITION_BY_CACHE, now_s) ==
+	    PRECONDITION_NOT_MODIFIED) {
 		head_empty(head, 304, false);
 		return 0;
-	case PRECONDITION_FAILED:
-		head_empty(head, 412, true);
-		return 0;
-	case PRECONDITION_PASSED:
-		return err_pass(range_select(x, head));
 	}
-	UNREACHABLE();
+	return err_pass(range_select(x, head, &validators));
 }
 
 bool serve_next_part(struct exchange *x)
 {
 	struct lookup *lookup = x->lookup;
 	struct serve_parts *parts = lookup->parts;
-	struct span text;
 
 	if (!parts || parts->ended)
 		return false;
+	struct span text = parts->text.closing;
 	if (parts->next < parts->ranges.n) {
-		const struct range *range = &parts->ranges.items[parts->next++];
-		text = range_part_head(range, parts->length, parts->type, parts->boundary,
-				       x->arena);
-		reader_set(&lookup->reader, range);
+		reader_set(&lookup->reader, &parts->ranges.ranges[parts->next]);
+		text = parts->text.before[parts->next++];
 	} else {
-		text = range_parts_end(parts->boundary, x->arena);
 		parts->ended = true;
 	}
-	if (text.at)
-		chain_push(&lookup->body, (struct slice){ text.at, (uint32_t)text.len, NULL });
-	return text.at != NULL;
+	chain_push(&lookup->body, (struct slice){ text.at, (uint32_t)text.len, NULL });
+	return true;
 }
