@@ -330,9 +330,11 @@ void disk_queue_drop(struct disk *disk, struct disk_op *op)
 /* Nothing can be kept: what can be done at once is done. With the lock held. */
 static void drop_for_now(struct disk *disk, const struct disk_id *id)
 {
-	(void)cancel_pending(disk, id);
-	if (disk->state == DISK_ON && disk_index_remove(&disk->index, id))
-		disk->index_overflowed = true;
+	bool any = cancel_pending(disk, id);
+
+	if (disk->state == DISK_ON)
+		any |= disk_index_remove(&disk->index, id);
+	disk->index_overflowed |= any;
 }
 
 int disk_drop(struct disk *disk, const struct disk_id *id, disk_drop_fn done, void *arg)

@@ -279,7 +279,7 @@ static int segment_load(struct disk *disk, uint32_t number, bool is_newest,
 			struct disk_summary *summary)
 {
 	char name[DISK_NAME_BYTES];
-	struct stat st;
+	struct stat st = { .st_size = 0 };
 
 	disk_segment_name(number, name);
 	CLEANUP(fd_drop) int fd = openat(disk->dir_fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
