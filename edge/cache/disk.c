@@ -59,7 +59,6 @@ static uint64_t segment_bytes_for(uint64_t max_bytes)
 static int conf_complete(const struct disk_conf *from, struct disk_conf *to)
 {
 	*to = *from;
-	to->path = to->name = NULL;
 	if (to->segment_bytes == 0)
 		to->segment_bytes = segment_bytes_for(to->max_bytes);
 	if (to->max_records == 0)
@@ -75,9 +74,7 @@ static int conf_complete(const struct disk_conf *from, struct disk_conf *to)
 	if (to->segment_bytes < 65536 || to->segment_bytes > DISK_BODY_BYTES_MAX / 2 ||
 	    to->max_bytes / 4 < to->segment_bytes)
 		return err_new(-EINVAL);
-	to->path = strdup(from->path);
-	to->name = strdup(from->name);
-	return to->path && to->name ? 0 : err_new(-ENOMEM);
+	return 0;
 }
 
 static int metrics_make(struct disk *disk)
@@ -117,8 +114,8 @@ static void disk_free(struct disk *disk)
 	pthread_cond_destroy(&disk->wake_writer);
 	pthread_cond_destroy(&disk->wake_readers);
 	pthread_mutex_destroy(&disk->lock);
-	free((void *)(uintptr_t)disk->conf.path);
-	free((void *)(uintptr_t)disk->conf.name);
+	free(disk->path);
+	free(disk->name);
 	free(disk->readers);
 	OBJ_FREE(disk);
 }
@@ -133,8 +130,13 @@ static int parts_make(struct disk *disk, const struct disk_conf *conf)
 {
 	int r = conf_complete(conf, &disk->conf);
 
-	if (r == 0)
-		r = metrics_make(disk);
+	if (r < 0)
+		return err_pass(r);
+	disk->conf.path = disk->path = strdup(conf->path);
+	disk->conf.name = disk->name = strdup(conf->name);
+	if (!disk->path || !disk->name)
+		return err_new(-ENOMEM);
+	r = metrics_make(disk);
 	if (r == 0)
 		r = disk_index_init(&disk->index, disk->conf.max_records);
 	if (r < 0)
@@ -328,9 +330,11 @@ void disk_queue_drop(struct disk *disk, struct disk_op *op)
 /* Nothing can be kept: what can be done at once is done. With the lock held. */
 static void drop_for_now(struct disk *disk, const struct disk_id *id)
 {
-	(void)cancel_pending(disk, id);
-	if (disk->state == DISK_ON && disk_index_remove(&disk->index, id))
-		disk->index_overflowed = true;
+	bool any = cancel_pending(disk, id);
+
+	if (disk->state == DISK_ON)
+		any |= disk_index_remove(&disk->index, id);
+	disk->index_overflowed |= any;
 }
 
 int disk_drop(struct disk *disk, const struct disk_id *id, disk_drop_fn done, void *arg)

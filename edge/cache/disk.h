@@ -109,8 +109,8 @@ typedef void (*disk_drop_fn)(void *arg, int r);
 
 /* No find gives this id from now on, but for what is put later; also one that is being written. A
  * store that is off or opening keeps the drop until it is on. `done` may be NULL. Errors: -ENOBUFS
- * (too many wait), -ENOMEM: it is dropped, but not for good, and `done` does not run: ask again, or
- * for all with disk_drop_older(). */
+ * (too many wait), -ENOMEM: it is dropped for now if the store is on, and nothing is confirmed: ask
+ * again, or for all with disk_drop_older(), which holds for this process even when it fails so. */
 int disk_drop(struct disk *disk, const struct disk_id *id, disk_drop_fn done, void *arg);
 /* The same for all records whose stamp is below this one, those that are yet to be put too. */
 int disk_drop_older(struct disk *disk, uint64_t stamp, disk_drop_fn done, void *arg);

@@ -5,6 +5,7 @@
  */
 #include "edge/cache/disk_file.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,20 +57,40 @@ void disk_summary_fini(struct disk_summary *summary)
 	buf_fini(&summary->entries);
 }
 
-/* Positive: there is no summary that verifies. */
-static int sealed_read(int fd, uint64_t salt, uint32_t segment, uint64_t file_bytes,
-		       struct disk_summary *summary)
+/* Positive: there is none that verifies. */
+static int trailer_read(int fd, uint64_t salt, uint32_t segment, uint64_t file_bytes,
+			struct disk_trailer *ret_trailer)
 {
 	uint8_t tail[DISK_TRAILER_BYTES];
-	struct disk_trailer trailer;
 
 	if (file_bytes < sizeof(tail))
 		return 1;
 	int r = disk_file_read(fd, tail, sizeof(tail), file_bytes - sizeof(tail));
 	if (r < 0)
 		return err_pass(r);
-	if (!disk_trailer_read(span_of(tail, sizeof(tail)), salt, segment, file_bytes, &trailer))
-		return 1;
+	return !disk_trailer_read(span_of(tail, sizeof(tail)), salt, segment, file_bytes,
+				  ret_trailer);
+}
+
+void disk_summary_announce(int fd, uint64_t salt, uint32_t segment)
+{
+	struct disk_trailer trailer;
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 &&
+	    trailer_read(fd, salt, segment, (uint64_t)st.st_size, &trailer) == 0)
+		(void)posix_fadvise(fd, (off_t)trailer.entries_at, 0, POSIX_FADV_WILLNEED);
+}
+
+/* Positive: there is no summary that verifies. */
+static int sealed_read(int fd, uint64_t salt, uint32_t segment, uint64_t file_bytes,
+		       struct disk_summary *summary)
+{
+	struct disk_trailer trailer;
+	int r = trailer_read(fd, salt, segment, file_bytes, &trailer);
+
+	if (r != 0)
+		return r < 0 ? err_pass(r) : r;
 	size_t len = (size_t)trailer.n_entries * DISK_ENTRY_BYTES;
 	uint8_t *entries = buf_room(&summary->entries, len);
 	if (!entries && len > 0)

@@ -25,6 +25,8 @@ static inline size_t disk_summary_n(const struct disk_summary *summary)
 }
 /* Fills it from a segment's file. Errors: -errno. */
 int disk_summary_read(int fd, uint64_t salt, uint32_t segment, struct disk_summary *summary);
+/* Asks the kernel to have a sealed segment's summary at hand: it will be read next. */
+void disk_summary_announce(int fd, uint64_t salt, uint32_t segment);
 /* Cuts off what is behind the records and writes the summary there. `ret_bytes`: of the whole file.
  * Errors: -errno. */
 int disk_summary_seal(int fd, uint64_t salt, uint32_t segment, struct disk_summary *summary,

@@ -279,7 +279,7 @@ static int segment_load(struct disk *disk, uint32_t number, bool is_newest,
 			struct disk_summary *summary)
 {
 	char name[DISK_NAME_BYTES];
-	struct stat st;
+	struct stat st = { .st_size = 0 };
 
 	disk_segment_name(number, name);
 	CLEANUP(fd_drop) int fd = openat(disk->dir_fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
@@ -305,6 +305,17 @@ static int segment_load(struct disk *disk, uint32_t number, bool is_newest,
 	return resume ? log_resume(disk, &fd, segment, summary) : 0;
 }
 
+/* The disk works at the next summary while this one goes into the index. */
+static void announce(const struct disk *disk, uint32_t number)
+{
+	char name[DISK_NAME_BYTES];
+
+	disk_segment_name(number, name);
+	CLEANUP(fd_drop) int fd = openat(disk->dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0)
+		disk_summary_announce(fd, disk->store.salt, number);
+}
+
 static bool is_stopping(struct disk *disk)
 {
 	pthread_mutex_lock(&disk->lock);
@@ -320,6 +331,8 @@ static int segments_load(struct disk *disk, const struct numbers *numbers)
 
 	disk_summary_init(&summary);
 	for (size_t i = 0; r == 0 && i < numbers->n; i++) {
+		if (i + 1 < numbers->n)
+			announce(disk, numbers->at[i + 1]);
 		r = segment_load(disk, numbers->at[i], i + 1 == numbers->n, &summary);
 		if (r == 0 && is_stopping(disk))
 			r = err_new(-ECANCELED);

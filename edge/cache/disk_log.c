@@ -12,7 +12,7 @@
 #include "core/error.h"
 #include "core/obj.h"
 
-enum { STAGING_BYTES = 1024 * 1024 };
+enum { STAGING_BYTES = 1024 * 1024, WRITE_BEHIND_BYTES = 8 * 1024 * 1024 };
 _Static_assert(DISK_HEADER_BYTES + DISK_HEAD_BYTES_MAX <= STAGING_BYTES &&
 		       DISK_SUM_BYTES + DISK_PIECE_BYTES <= STAGING_BYTES,
 	       "a head and a piece fit");
@@ -23,11 +23,15 @@ int disk_log_flush(struct disk *disk)
 
 	if (log->n_staged == 0)
 		return 0;
-	int r = disk_file_write(log->fd, span_of(log->staging, log->n_staged),
-				log->summary.records_end - log->n_staged);
-	if (r == 0)
-		log->n_staged = 0;
-	return err_pass(r);
+	uint64_t at = log->summary.records_end - log->n_staged;
+	int r = disk_file_write(log->fd, span_of(log->staging, log->n_staged), at);
+	if (r < 0)
+		return err_pass(r);
+	log->n_staged = 0;
+	/* Else a drop could have to wait until a whole segment has been written. */
+	if (at / WRITE_BEHIND_BYTES != log->summary.records_end / WRITE_BEHIND_BYTES)
+		(void)sync_file_range(log->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	return 0;
 }
 
 int disk_log_sync(struct disk *disk)
@@ -53,7 +57,7 @@ void disk_log_close(struct disk *disk)
 int disk_log_seal(struct disk *disk)
 {
 	struct disk_log *log = &disk->log;
-	uint64_t bytes;
+	uint64_t bytes = 0;
 
 	if (!log->segment)
 		return 0;
@@ -167,6 +171,7 @@ struct body {
 static void body_copy(struct body *body, uint8_t *to, size_t len)
 {
 	while (len > 0) {
+		MUST(body->spans);
 		struct span part = span_first(span_from(*body->spans, body->at), len);
 		if (part.len > 0)
 			memcpy(to, part.at, part.len);

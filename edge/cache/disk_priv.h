@@ -77,7 +77,8 @@ struct disk_log {
 struct disk {
 	uint32_t kind;
 	_Atomic uint32_t n_refs; /* the owner's, and one for each read */
-	struct disk_conf conf;   /* every default filled in; path and name owned */
+	struct disk_conf conf;   /* every default filled in */
+	char *path, *name;       /* owned; conf's */
 	_Atomic uint64_t floor;  /* no record with a lower stamp is found */
 	_Atomic bool is_on;
 	struct disk_index index;

@@ -218,14 +218,16 @@ static void sparse_segment(const char *folder, unsigned number, uint64_t from, u
 	close(fd);
 }
 
-static void drop_page_cache(const char *folder, unsigned n_segments)
+static void drop_page_cache(const char *folder)
 {
 	char path[512];
 
-	for (unsigned number = 1; number <= n_segments; number++) {
+	for (unsigned number = 1;; number++) {
 		file_name(path, sizeof(path), folder, number);
 		int fd = open(path, O_RDONLY | O_CLOEXEC);
-		MUST(fd >= 0 && posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0);
+		if (fd < 0)
+			return;
+		MUST(fdatasync(fd) == 0 && posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0);
 		close(fd);
 	}
 }
@@ -244,7 +246,7 @@ static long resident_kib(void)
 	return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
-static unsigned sparse_store(const char *folder)
+static void sparse_store(const char *folder)
 {
 	const struct disk_store store = { .salt = SALT };
 	uint8_t bytes[DISK_STORE_BYTES];
@@ -260,7 +262,6 @@ static unsigned sparse_store(const char *folder)
 	for (uint64_t from = 0; from < OPEN_RECORDS; from += SEGMENT_RECORDS)
 		sparse_segment(folder, ++number, from,
 			       MIN((uint64_t)SEGMENT_RECORDS, OPEN_RECORDS - from));
-	return number;
 }
 
 static void measure_open(const char *parent)
@@ -269,16 +270,17 @@ static void measure_open(const char *parent)
 	struct disk_status status;
 
 	snprintf(folder, sizeof(folder), "%s/sparse", parent);
-	unsigned n_segments = sparse_store(folder);
+	sparse_store(folder);
 	const struct disk_conf conf = { .path = folder,
 					.name = "open",
-					.max_bytes = 32 * GIB,
+					.max_bytes = 16 * GIB,
+					.max_records = OPEN_RECORDS,
 					.segment_bytes = SEGMENT_RECORDS *
 							 disk_record_bytes(HEAD_BYTES, 1024) };
 	for (int i = 0; i < 4; i++) {
 		int64_t us;
 		if (i % 2 == 0)
-			drop_page_cache(folder, n_segments);
+			drop_page_cache(folder);
 		long before_kib = resident_kib();
 		struct disk *disk = open_and_wait(&conf, &us);
 		disk_status(disk, &status);
@@ -309,6 +311,8 @@ static void measure_sizes(const char *parent)
 		struct disk *disk = open_and_wait(&conf, &us);
 		put_many(disk, bytes, sizes[i], n);
 		uint64_t n_gets = MAX(N_GETS / (sizes[i] / 1024), UINT64_C(2000));
+		drop_page_cache(folder);
+		get_many(disk, sizes[i], n, 1, n_gets / 4);
 		get_many(disk, sizes[i], n, 1, n_gets);
 		get_many(disk, sizes[i], n, N_FLYING, n_gets);
 		disk_close(disk);
