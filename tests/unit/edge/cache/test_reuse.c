@@ -6,6 +6,8 @@
 
 #include "edge/cache/reuse.h"
 
+#define CAME_AT_S INT64_C(784111777)
+
 static void stored_ones_are_reused_as_the_clauses_say(void **state)
 {
 	static const struct {
@@ -53,15 +55,53 @@ static void stored_ones_are_reused_as_the_clauses_say(void **state)
 		cache_control_read(&fresh.control, span_str(rows[i].response));
 		cache_control_init(&request);
 		cache_control_read(&request, span_str(rows[i].request ?: ""));
-		const struct reuse_stored stored = { &fresh,
-						     freshness_lifetime_s(&fresh, &none, &source),
-						     rows[i].age_s, rows[i].grace_s };
+		fresh.date_s = CAME_AT_S;
+		const struct reuse_grace grace = { rows[i].grace_s, rows[i].grace_s };
+		struct reuse_life life;
+		reuse_life_make(&fresh, freshness_lifetime_s(&fresh, &none, &source), &grace,
+				CAME_AT_S, CAME_AT_S, &life);
+		int64_t now_s = CAME_AT_S + rows[i].age_s;
 		const struct cache_control *say = rows[i].request ? &request : NULL;
-		enum reuse reuse = reuse_judge(&stored, say);
-		bool after_failure = reuse_after_failure(&stored, say);
+		enum reuse reuse = reuse_judge(&life, now_s, say);
+		bool after_failure = reuse_after_failure(&life, now_s, say);
 		if (reuse != rows[i].reuse || after_failure != rows[i].after_failure)
 			fail_msg("%s, row %zu: %d, %d", rows[i].clause, i, (int)reuse,
 				 after_failure);
+	}
+}
+
+/* RFC 9111 4.2.3: what it was old when it came, and what it took to come. */
+static void a_life_begins_before_the_response_came(void **state)
+{
+	static const struct {
+		const char *clause;
+		int64_t date_s, age_s, asked_at_s; /* against the moment that it came */
+		int64_t born_s;
+	} rows[] = {
+		{ "4.2.3", 0, 0, 0, 0 },
+		{ "4.2.3 apparent_age", -7, 0, 0, -7 },
+		{ "4.2.3 a Date to come", 7, 0, 0, 0 },
+		{ "4.2.3 age_value and response_delay", 0, 5, -2, -7 },
+		{ "4.2.3 the greater of both", -9, 5, -2, -9 },
+		{ "a clock that was set back", 0, 5, 3, -5 },
+	};
+	static const struct reuse_grace none = { 0, 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct freshness fresh = { .status = 200,
+					   .date_s = CAME_AT_S + rows[i].date_s,
+					   .age_s = rows[i].age_s };
+		struct reuse_life life;
+		cache_control_init(&fresh.control);
+		reuse_life_make(&fresh, 60, &none, CAME_AT_S + rows[i].asked_at_s, CAME_AT_S,
+				&life);
+		if (life.born_s - CAME_AT_S != rows[i].born_s ||
+		    life.stale_at_s != life.born_s + 60)
+			fail_msg("%s, row %zu: %lld", rows[i].clause, i,
+				 (long long)(life.born_s - CAME_AT_S));
+		assert_int_equal(reuse_age_s(&life, CAME_AT_S), -rows[i].born_s);
+		assert_int_equal(reuse_age_s(&life, CAME_AT_S - 1000), 0);
 	}
 }
 
@@ -93,6 +133,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stored_ones_are_reused_as_the_clauses_say),
+		cmocka_unit_test(a_life_begins_before_the_response_came),
 		cmocka_unit_test(pragma_counts_where_cache_control_is_silent),
 	};
 
