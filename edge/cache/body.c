@@ -131,7 +131,8 @@ bool cache_writer_end(struct cache_writer *writer)
 		cache_writer_break(writer);
 		return false;
 	}
-	object->length = object->filled;
+	if (!object->has_length) /* else it is read already */
+		object->length = object->filled;
 	__atomic_store_n(&object->body, CACHE_BODY_WHOLE, __ATOMIC_RELEASE);
 	return true;
 }

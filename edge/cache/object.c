@@ -117,16 +117,20 @@ const uint32_t *cache_object_tags(const struct cache_object *object)
 	return (const uint32_t *)(const void *)object->data;
 }
 
+static size_t data_of(const struct cache_object *object)
+{
+	return (size_t)(object->item.key - object->data) + object->item.key_len + object->head_len;
+}
+
 uint64_t cache_object_size(const struct cache_object *object)
 {
-	size_t data =
-		(size_t)(object->item.key - object->data) + object->item.key_len + object->head_len;
-	uint64_t size = MALLOC_BYTES + sizeof(*object) + data;
+	uint64_t size = MALLOC_BYTES + sizeof(*object) + data_of(object);
 
 	if (object->trailers)
 		size += MALLOC_BYTES + sizeof(*object->trailers) + object->trailers->len;
+	/* Whose body it is has left the index for it, as a rule, and lives on with us. */
 	if (object->body_of)
-		return size;
+		return size + cache_object_size(object->body_of);
 	if (!object->first)
 		return size + object->length;
 	for (const struct cache_segment *at = object->first; at; at = at->next)
@@ -134,33 +138,61 @@ uint64_t cache_object_size(const struct cache_object *object)
 	return size;
 }
 
-int cache_object_compact(struct cache_object *object, struct cache_object **ret_object)
+/* What stands, and nothing of what other threads change meanwhile. */
+static void object_clone(struct cache_object *copy, const struct cache_object *object)
 {
-	size_t data =
-		(size_t)(object->item.key - object->data) + object->item.key_len + object->head_len;
-	struct cache_object *copy = malloc(sizeof(*copy) + data + object->length);
+	size_t data = data_of(object);
+
+	*copy = (struct cache_object){
+		.item = { .owner = { .n_refs = 1, .shared = true, .release = object_release },
+			  .kind = CACHE_ITEM_OBJECT,
+			  .hash = object->item.hash,
+			  .key = copy->data + (object->item.key - object->data),
+			  .key_len = object->item.key_len },
+		.url_hash = object->url_hash,
+		.checked = __atomic_load_n(&object->checked, __ATOMIC_ACQUIRE),
+		.born_s = object->born_s,
+		.stale_at_s = __atomic_load_n(&object->stale_at_s, __ATOMIC_RELAXED),
+		.length = object->length,
+		.filled = object->length,
+		.bytes = copy->data + data,
+		.says = object->says,
+		.swr_s = object->swr_s,
+		.sie_s = object->sie_s,
+		.url_len = object->url_len,
+		.head_len = object->head_len,
+		.n_tags = object->n_tags,
+		.status = object->status,
+		.body = CACHE_BODY_WHOLE,
+		.has_length = true,
+		.validates = object->validates,
+	};
+	memcpy(copy->data, object->data, data);
+}
+
+static void body_copy(struct cache_object *object, uint8_t *at)
+{
 	struct cache_reader reader;
 	struct chain chain = { 0 };
 
-	MUST(object->body == CACHE_BODY_WHOLE && object->first);
-	if (!copy)
-		return err_new(-ENOMEM);
-	memcpy(copy, object, sizeof(*copy) + data);
-	copy->item.owner.n_refs = 1;
-	copy->item.key = copy->data + (object->item.key - object->data);
-	copy->first = NULL;
-	copy->bytes = copy->data + data;
-	copy->has_length = true;
-	/* Nobody has seen it but the one that lands it: the trailers may move. */
-	copy->trailers = NULL;
 	cache_reader_init(&reader, object, 0, UINT64_MAX);
-	for (uint8_t *at = copy->bytes;
-	     cache_reader_take(&reader, &chain) != CACHE_READ_END || !chain_empty(&chain);) {
+	while (cache_reader_take(&reader, &chain) != CACHE_READ_END || !chain_empty(&chain)) {
 		struct span part = chain_front(&chain);
 		at = put(at, part.at, part.len);
 		chain_drop(&chain, part.len);
 	}
 	cache_reader_fini(&reader);
+}
+
+int cache_object_compact(struct cache_object *object, struct cache_object **ret_object)
+{
+	struct cache_object *copy = malloc(sizeof(*copy) + data_of(object) + object->length);
+
+	MUST(object->body == CACHE_BODY_WHOLE && object->first && !object->trailers);
+	if (!copy)
+		return err_new(-ENOMEM);
+	object_clone(copy, object);
+	body_copy(object, copy->bytes);
 	*ret_object = copy;
 	return 0;
 }

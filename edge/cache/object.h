@@ -109,9 +109,10 @@ static inline void cache_object_unref(struct cache_object *object) /* NULL is fi
 
 struct span cache_object_head(const struct cache_object *object); /* packed */
 const uint32_t *cache_object_tags(const struct cache_object *object);
-/* Bytes of memory that it takes, once it is whole; a borrowed body is counted once. */
+/* Bytes of memory that it takes, once it is whole, and that whose body it borrows does. */
 uint64_t cache_object_size(const struct cache_object *object);
-/* The same with its body in one piece, which is whole. Errors: -ENOMEM. */
+/* The same with its body in one piece, which is whole, in segments, and without trailers. Errors:
+ * -ENOMEM. */
 int cache_object_compact(struct cache_object *object, struct cache_object **ret_object);
 void cache_object_life(const struct cache_object *object, struct reuse_life *ret_life);
 /* A soft purge: from now on it is stale. */
