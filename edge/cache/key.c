@@ -109,7 +109,7 @@ static void query_put(struct writer *writer, const struct question *question)
 
 	if (conf->query == CACHE_QUERY_NONE)
 		return;
-	if (!conf->n_query_only && !conf->n_query_except) {
+	if (request->query.len == 0 || (!conf->n_query_only && !conf->n_query_except)) {
 		put(writer, span_from(request->target, request->path.len));
 		return;
 	}
@@ -189,6 +189,15 @@ static void values_put(struct writer *writer, const struct http_head *request, s
 	}
 }
 
+static bool has_field(const struct http_head *request, struct span name)
+{
+	for (uint16_t i = 0; i < request->n_fields; i++) {
+		if (span_ieq(request->fields[i].name, name))
+			return true;
+	}
+	return false;
+}
+
 static void cookie_put(struct writer *writer, const struct http_head *request, struct span name)
 {
 	for (uint16_t i = 0; i < request->n_fields; i++) {
@@ -215,13 +224,21 @@ static void key_put(struct writer *writer, const void *what)
 		put(writer, SPAN_LIT("\nm"));
 		put(writer, question->request->method_text);
 	}
+	/* With their names: other rules, after a reload or of another route, mean another key. */
 	for (size_t i = 0; i < conf->n_headers; i++) {
+		struct span name = span_str(conf->headers[i]);
 		put(writer, SPAN_LIT("\nh"));
-		values_put(writer, question->request, span_str(conf->headers[i]));
+		put_lower(writer, name);
+		if (!has_field(question->request, name))
+			continue; /* absent is not empty */
+		put(writer, SPAN_LIT(":"));
+		values_put(writer, question->request, name);
 	}
 	for (size_t i = 0; i < conf->n_cookies; i++) {
+		struct span name = span_str(conf->cookies[i]);
 		put(writer, SPAN_LIT("\nc"));
-		cookie_put(writer, question->request, span_str(conf->cookies[i]));
+		put(writer, name);
+		cookie_put(writer, question->request, name);
 	}
 }
 
@@ -312,15 +329,6 @@ static void encodings_put(struct writer *writer, const struct http_head *request
 	put(writer, accept_encoding_text(&accept, HTTP_CODINGS_ALL, text));
 }
 
-static bool has_field(const struct http_head *request, struct span name)
-{
-	for (uint16_t i = 0; i < request->n_fields; i++) {
-		if (span_ieq(request->fields[i].name, name))
-			return true;
-	}
-	return false;
-}
-
 struct variant {
 	const struct cache_key *key;
 	const struct http_head *request;
@@ -337,7 +345,7 @@ static void variant_put(struct writer *writer, const void *what)
 		put(writer, SPAN_LIT("\nv"));
 		put(writer, name);
 		if (!has_field(variant->request, name))
-			continue; /* absent is not empty */
+			continue;
 		put(writer, SPAN_LIT(":"));
 		if (span_eq(name, SPAN_LIT("accept-encoding")))
 			encodings_put(writer, variant->request);
