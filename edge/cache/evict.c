@@ -11,9 +11,10 @@
 #include "core/obj.h"
 
 enum {
-	SMALL_PERCENT = 10,
+	SMALL_PERCENT = 5,
 	ENOUGH_USES = 1, /* in the small queue, to go on to the main one */
 	WAYS = 4,
+	GHOSTS_PCT = 100,
 	GHOST_BYTES = 4096, /* of max_bytes, for one */
 	MIN_GHOSTS = 1024,
 	MAX_GHOSTS = 1 << 24,
@@ -30,7 +31,10 @@ int evict_init(struct evict *evict, uint64_t max_bytes)
 
 	while (n < MAX_GHOSTS && n < max_bytes / GHOST_BYTES)
 		n *= 2;
-	*evict = (struct evict){ .max_bytes = max_bytes, .n_ghosts = n, .ghost_span = n / 2 };
+	*evict = (struct evict){ .max_bytes = max_bytes,
+				 .n_ghosts = n,
+				 .small_percent = SMALL_PERCENT,
+				 .enough_uses = ENOUGH_USES };
 	TAILQ_INIT(&evict->lists[EVICT_SMALL]);
 	TAILQ_INIT(&evict->lists[EVICT_MAIN]);
 	evict->ghosts = calloc(n, sizeof(*evict->ghosts));
@@ -83,7 +87,7 @@ static bool ghost_take(struct evict *evict, uint64_t hash)
 		if (set[i].tag != tag_of(hash))
 			continue;
 		set[i].tag = 0;
-		return evict->n_gone - set[i].went < evict->ghost_span;
+		return evict->n_gone - set[i].went < evict->n_items * GHOSTS_PCT / 100;
 	}
 	return false;
 }
@@ -96,6 +100,7 @@ static void enqueue(struct evict *evict, struct evict_item *item, enum evict_que
 	__atomic_store_n(&item->uses, 0, __ATOMIC_RELAXED);
 	item->queue = (uint8_t)queue;
 	evict->bytes[queue] += item->bytes;
+	evict->n_items++;
 	TAILQ_INSERT_TAIL(&evict->lists[queue], item, link);
 }
 
@@ -110,6 +115,7 @@ void evict_remove(struct evict *evict, struct evict_item *item)
 {
 	MUST(evict->bytes[item->queue] >= item->bytes);
 	evict->bytes[item->queue] -= item->bytes;
+	evict->n_items--;
 	TAILQ_REMOVE(&evict->lists[item->queue], item, link);
 }
 
@@ -119,7 +125,7 @@ static struct evict_item *small_next(struct evict *evict)
 	struct evict_item *item = TAILQ_FIRST(&evict->lists[EVICT_SMALL]);
 
 	evict_remove(evict, item);
-	if (__atomic_load_n(&item->uses, __ATOMIC_RELAXED) >= ENOUGH_USES) {
+	if (__atomic_load_n(&item->uses, __ATOMIC_RELAXED) >= evict->enough_uses) {
 		enqueue(evict, item, EVICT_MAIN);
 		return NULL;
 	}
@@ -146,8 +152,9 @@ struct evict_item *evict_next(struct evict *evict)
 	struct evict_item *item = NULL;
 
 	while (!item && evict_bytes(evict) > evict->max_bytes) {
-		bool small = evict->bytes[EVICT_SMALL] > evict->max_bytes / 100 * SMALL_PERCENT ||
-			     TAILQ_EMPTY(&evict->lists[EVICT_MAIN]);
+		bool small =
+			evict->bytes[EVICT_SMALL] > evict->max_bytes / 100 * evict->small_percent ||
+			TAILQ_EMPTY(&evict->lists[EVICT_MAIN]);
 		item = small ? small_next(evict) : main_next(evict);
 	}
 	return item;

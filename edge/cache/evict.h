@@ -8,7 +8,8 @@
  * queue, and a hit costs a byte in the item, if that.
  *
  * An item is touched by any thread, without a lock; all else is under the caller's lock. What is
- * remembered takes a fixed memory, 8 bytes for each 4 KiB of max_bytes, from the beginning.
+ * remembered, as many as there are items, takes a fixed memory from the beginning: 8 bytes for each
+ * 4 KiB of max_bytes. The numbers are those of tests/sim/cache.
  */
 #pragma once
 
@@ -34,11 +35,13 @@ struct evict_ghost;
 struct evict {
 	struct evict_list lists[EVICT_N_QUEUES]; /* the oldest first */
 	uint64_t bytes[EVICT_N_QUEUES];
+	uint64_t n_items; /* of both queues */
 	uint64_t max_bytes;
 	struct evict_ghost *ghosts; /* owned */
 	uint32_t n_ghosts;          /* a power of two */
 	uint32_t n_gone;            /* how many went from the small queue, ever */
-	uint32_t ghost_span;        /* so many of the last are remembered */
+	uint32_t small_percent;     /* of max_bytes, for the small queue */
+	uint8_t enough_uses;        /* there, to go on to the main one */
 };
 
 /* Errors: -ENOMEM. */

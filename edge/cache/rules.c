@@ -293,41 +293,51 @@ static void tags_read(struct tags *tags, struct span list)
 	}
 }
 
-static bool is_dropped(const struct cache_rules *rules, const struct cache_control *control,
-		       const struct http_field *field)
+/* One client's: who asked gets it, and nobody else. */
+static bool is_own(const struct cache_rules *rules, const struct cache_control *control,
+		   const struct http_field *field)
 {
-	if (field->id == HTTP_NAME_AGE || is_tag_field(field->name))
-		return true;
 	if (field->id == HTTP_NAME_SET_COOKIE && rules->conf->set_cookie == CACHE_COOKIE_STRIP)
 		return true;
 	return cache_control_names(control->no_cache_fields, field->name) ||
 	       cache_control_names(control->private_fields, field->name);
 }
 
-int cache_rules_strip(const struct cache_rules *rules, struct http_head *response,
-		      struct arena *arena, uint32_t **ret_tags, uint16_t *ret_n_tags)
+static void control_read(const struct http_head *response, struct cache_control *ret_control)
 {
-	struct cache_control control;
-	struct tags tags = { .n = 0 };
-	uint16_t n = 0;
-
-	cache_control_init(&control);
+	cache_control_init(ret_control);
 	for (uint16_t i = 0; i < response->n_fields; i++) {
 		if (response->fields[i].id == HTTP_NAME_CACHE_CONTROL)
-			cache_control_read(&control, response->fields[i].value);
+			cache_control_read(ret_control, response->fields[i].value);
 	}
-	for (uint16_t i = 0; i < response->n_fields; i++) {
+}
+
+int cache_rules_strip(const struct cache_rules *rules, struct http_head *response,
+		      struct arena *arena, struct cache_stripped *ret_stripped)
+{
+	struct cache_stripped *stripped = ret_stripped;
+	struct tags tags = { .n = 0 };
+	struct cache_control control;
+	uint16_t n = 0;
+
+	control_read(response, &control);
+	int r = http_head_init(&stripped->own, arena);
+	for (uint16_t i = 0; r == 0 && i < response->n_fields; i++) {
 		const struct http_field field = response->fields[i];
 		if (is_tag_field(field.name))
 			tags_read(&tags, field.value);
-		if (!is_dropped(rules, &control, &field))
+		else if (is_own(rules, &control, &field))
+			r = http_head_add_found(&stripped->own, field);
+		else if (field.id != HTTP_NAME_AGE)
 			response->fields[n++] = field;
 	}
+	if (r < 0)
+		return err_pass(r);
 	response->n_fields = n;
-	*ret_n_tags = tags.n;
-	*ret_tags = arena_take(arena, tags.n * sizeof(uint32_t) + 1);
-	if (!*ret_tags)
+	stripped->n_tags = tags.n;
+	stripped->tags = arena_take(arena, tags.n * sizeof(uint32_t) + 1);
+	if (!stripped->tags)
 		return err_new(-ENOBUFS);
-	memcpy(*ret_tags, tags.hashes, tags.n * sizeof(uint32_t));
+	memcpy(stripped->tags, tags.hashes, tags.n * sizeof(uint32_t));
 	return 0;
 }

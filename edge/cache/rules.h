@@ -61,8 +61,13 @@ bool cache_rules_no_store(const struct cache_rules *rules, void *facts, struct a
 enum storable cache_rules_judge(const struct cache_rules *rules, const struct http_head *request,
 				const struct http_head *response, int64_t asked_at_s, int64_t now_s,
 				struct reuse_life *ret_life);
+/* What cache_rules_strip() has taken out of a response. */
+struct cache_stripped {
+	struct http_head own; /* fields for the client alone that asked */
+	uint32_t *tags;       /* hashes of its surrogate keys; in the arena */
+	uint16_t n_tags;
+};
 /* Takes out what is not to be stored: Age, what no-cache="…" and private="…" name, surrogate keys,
- * by configuration cookies. Those keys' hashes go into *ret_tags, in the arena. Errors: -ENOBUFS.
- */
+ * by configuration cookies. Errors: -ENOBUFS. */
 int cache_rules_strip(const struct cache_rules *rules, struct http_head *response,
-		      struct arena *arena, uint32_t **ret_tags, uint16_t *ret_n_tags);
+		      struct arena *arena, struct cache_stripped *ret_stripped);

@@ -317,7 +317,7 @@ static void on_head(void *arg, struct http_head *head, bool end)
 	if (page_intercept(x, head))
 		return;
 	if (x->route->cache)
-		lookup_invalidate(x, head);
+		lookup_heard(x, head);
 	x->response = head;
 	exchange_goto(x, r == TUNNEL_OPEN ? EXCHANGE_TUNNEL : EXCHANGE_DELIVER);
 	if (forward_response(x->world->forward, head, fetch_arena(x->fetch)) < 0 ||

@@ -182,15 +182,20 @@ static int object_begin(struct fill *fill, struct http_head *head, const struct 
 		.body_of = body_of,
 	};
 	struct cache_object *object;
+	struct cache_stripped stripped;
 	struct span vary = SPAN_NONE;
-	uint32_t *tags;
 
 	int r = vary_learn(fill, head, &vary);
 	if (r == 0)
-		r = cache_rules_strip(fill->rules, head, &fill->arena, &tags, &setup.n_tags);
+		r = cache_rules_strip(fill->rules, head, &fill->arena, &stripped);
 	if (r < 0)
 		return err_pass(r);
-	setup.tags = tags;
+	if (fill->leader && stripped.own.n_fields)
+		r = lookup_own_fields(fill->leader, &stripped.own);
+	if (r < 0)
+		return err_pass(r);
+	setup.tags = stripped.tags;
+	setup.n_tags = stripped.n_tags;
 	setup.key = fill->key.text;
 	setup.url_len = fill->key.url_len;
 	setup.url_hash = fill->key.url_hash;

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/obj.h"
+#include "edge/cache/packed.h"
 #include "edge/exchange/serve.h"
 #include "edge/report/edge_metrics.h"
 
@@ -429,6 +430,13 @@ void lookup_asked(struct exchange *x, const struct fetch *fetch)
 		x->lookup->origin = *origin_addr(origin);
 }
 
+int lookup_own_fields(struct exchange *x, const struct http_head *own)
+{
+	x->lookup->own = ARENA_NEW(x->arena, struct http_head);
+	return x->lookup->own ? err_pass(http_head_copy(own, x->arena, x->lookup->own))
+			      : err_new(-ENOBUFS);
+}
+
 void lookup_hand_over(struct exchange *x, struct fetch *fetch, struct http_head *head, bool end)
 {
 	MUST(x->state == EXCHANGE_LOOKUP && !x->fetch);
@@ -480,16 +488,41 @@ static void named_invalidate(struct exchange *x, struct span url)
 	url_invalidate(x, &request);
 }
 
-void lookup_invalidate(struct exchange *x, const struct http_head *response)
+static struct span value_of(const struct http_head *head, enum http_name id)
 {
-	const struct http_field *location = http_head_find(response, HTTP_NAME_LOCATION);
-	const struct http_field *content = http_head_find(response, HTTP_NAME_CONTENT_LOCATION);
+	const struct http_field *field = http_head_find(head, id);
 
+	return field ? field->value : SPAN_NONE;
+}
+
+/* Is it of another representation than the one that is stored? */
+static bool head_differs(struct exchange *x, const struct http_head *response)
+{
+	const struct cache_object *stored = x->lookup ? x->lookup->stored : NULL;
+	struct http_head head;
+
+	if (!stored || response->status != 200 || stored->status != 200 ||
+	    http_head_init(&head, x->arena) < 0 ||
+	    packed_read(cache_object_head(stored), &head) < 0)
+		return false;
+	return (response->has_length && response->body_length != stored->length) ||
+	       !span_eq(value_of(response, HTTP_NAME_ETAG), value_of(&head, HTTP_NAME_ETAG)) ||
+	       !span_eq(value_of(response, HTTP_NAME_LAST_MODIFIED),
+			value_of(&head, HTTP_NAME_LAST_MODIFIED));
+}
+
+void lookup_heard(struct exchange *x, const struct http_head *response)
+{
+	struct span location = value_of(response, HTTP_NAME_LOCATION);
+	struct span content = value_of(response, HTTP_NAME_CONTENT_LOCATION);
+
+	if (x->request->method == HTTP_METHOD_HEAD && head_differs(x, response))
+		url_invalidate(x, x->request);
 	if (http_method_is_safe(x->request->method) || response->status >= 400)
 		return;
 	url_invalidate(x, x->request);
-	if (location)
-		named_invalidate(x, location->value);
-	if (content)
-		named_invalidate(x, content->value);
+	if (location.len)
+		named_invalidate(x, location);
+	if (content.len)
+		named_invalidate(x, content);
 }

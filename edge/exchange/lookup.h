@@ -47,6 +47,7 @@ struct lookup {
 	struct wake *wake;           /* owned; how it waits for the flight */
 	struct cache_reader reader;  /* once it is known what is served */
 	struct chain body;           /* read, and not taken by the responder */
+	struct http_head *own;       /* fields for this client alone; in the arena; NULL: none */
 	struct serve_parts *parts;   /* in the arena; NULL: the body is one run of bytes */
 	bool served;                 /* from the reader */
 	bool reads;                  /* the flight knows that we do */
@@ -77,9 +78,12 @@ void lookup_fini(struct exchange *x);
 
 /* An origin has answered. */
 void lookup_asked(struct exchange *x, const struct fetch *fetch);
+/* Of a response that is shared these fields are for us alone. Errors: -ENOBUFS. */
+int lookup_own_fields(struct exchange *x, const struct http_head *own);
 /* The response is for us alone, and so is the fetch; its head has come. */
 void lookup_hand_over(struct exchange *x, struct fetch *fetch, struct http_head *head, bool end);
 void lookup_fill_ended(struct exchange *x);
 
-/* RFC 9111 4.4: an unsafe request has succeeded. */
-void lookup_invalidate(struct exchange *x, const struct http_head *response);
+/* An origin has answered this client alone. An unsafe request that has succeeded makes what is
+ * stored of its URL untrue (RFC 9111 4.4), as does a HEAD that speaks of something else (4.3.5). */
+void lookup_heard(struct exchange *x, const struct http_head *response);

@@ -96,7 +96,11 @@ static int head_compose(struct exchange *x, struct http_head **ret_head)
 		head->body = HTTP_BODY_NONE;
 	else
 		head->body = head->has_length ? HTTP_BODY_LENGTH : HTTP_BODY_STREAM;
-	r = age_add(x, object, head);
+	const struct http_head *own = x->lookup->own;
+	for (uint16_t i = 0; own && r == 0 && i < own->n_fields; i++)
+		r = http_head_add_found(head, own->fields[i]);
+	if (r == 0)
+		r = age_add(x, object, head);
 	if (r == 0)
 		r = serve_status_add(x, head);
 	if (r == 0)

@@ -24,12 +24,14 @@ struct key {
 	_Atomic uint64_t begun;   /* the last version that was put */
 	_Atomic uint64_t stored;  /* the last that was said to be written */
 	_Atomic uint64_t dropped; /* the last that was confirmed to be dropped */
+	_Atomic uint64_t doomed;  /* the last that was asked to be dropped */
 };
 struct notes {
 	struct key keys[N_KEYS];
 	_Atomic uint64_t floor; /* confirmed */
+	_Atomic uint64_t floor_asked, newest_stored;
 	_Atomic uint64_t next_version;
-	_Atomic uint64_t n_lives, n_found, n_puts;
+	_Atomic uint64_t n_lives, n_found, n_puts, n_newest;
 };
 
 static void raise_to(_Atomic uint64_t *value, uint64_t to)
@@ -67,6 +69,7 @@ static void on_put(void *arg, enum disk_put_result result)
 
 	if (result == DISK_PUT_STORED) {
 		raise_to(&letter->notes->keys[letter->n].stored, letter->version);
+		raise_to(&letter->notes->newest_stored, letter->version);
 		atomic_fetch_add(&letter->notes->n_puts, 1);
 	}
 	free(letter);
@@ -117,10 +120,12 @@ static void drop(struct disk *disk, struct notes *notes, uint64_t n)
 	*drop = (struct drop){ .notes = notes, .n = n };
 	if (n < N_KEYS) {
 		drop->version = atomic_load(&notes->keys[n].begun);
+		atomic_store(&notes->keys[n].doomed, drop->version);
 		MUST(disk_drop(disk, &id, on_drop, drop) == 0);
 	} else {
 		uint64_t next = atomic_load(&notes->next_version);
 		drop->version = next > 200 ? next - 200 : 0;
+		raise_to(&notes->floor_asked, drop->version);
 		MUST(disk_drop_older(disk, drop->version, on_drop, drop) == 0);
 	}
 }
@@ -156,8 +161,15 @@ static void check_key(struct stage *stage, struct notes *notes, uint64_t n)
 	struct stage_read r;
 	uint64_t version;
 
-	if (!stage_finds(stage->disk, n))
+	/* The newest segment is never the one to go. */
+	bool is_newest = atomic_load(&key->stored) >= atomic_load(&notes->floor_asked) &&
+			 atomic_load(&key->stored) == atomic_load(&notes->newest_stored) &&
+			 atomic_load(&key->stored) > atomic_load(&key->doomed);
+	if (!stage_finds(stage->disk, n)) {
+		MUST(!is_newest);
 		return;
+	}
+	atomic_fetch_add(&notes->n_newest, is_newest);
 	MUST(stage_get(stage, n, &r) == DISK_READ_OK);
 	MUST(r.head_bytes == HEAD_BYTES);
 	memcpy(&version, r.bytes, sizeof(version));
@@ -236,9 +248,10 @@ static void nothing_wrong_is_found_after_kill_9(void **state)
 	rng_seed_os(&rng);
 	for (uint64_t i = 0; i < N_KILLS; i++)
 		live_and_die(&stage, notes, &rng, i);
-	print_message("%llu puts, %llu records verified\n",
+	print_message("%llu puts, %llu records verified, the newest %llu times\n",
 		      (unsigned long long)atomic_load(&notes->n_puts),
-		      (unsigned long long)atomic_load(&notes->n_found));
+		      (unsigned long long)atomic_load(&notes->n_found),
+		      (unsigned long long)atomic_load(&notes->n_newest));
 	assert_true(atomic_load(&notes->n_found) > N_KILLS);
 	stage_remove_folder(stage.path);
 	munmap(notes, sizeof(*notes));
