@@ -116,14 +116,13 @@ static void one_that_comes_back_goes_to_the_main_queue(void **state)
 
 static void who_went_long_ago_is_forgotten(void **state)
 {
-	enum { OTHERS = 2000 }; /* the span of a small store is 512 */
+	enum { OTHERS = 2000 };
 	static struct evict_item others[OTHERS];
 	struct evict evict;
 	struct evict_item first = { 0 }, again = { 0 };
 
 	(void)state;
 	assert_int_equal(evict_init(&evict, 100), 0);
-	assert_true(evict.ghost_span < OTHERS);
 	evict_add(&evict, &first, hash_of(1 << 20), 100);
 	for (size_t i = 0; i < OTHERS; i++) {
 		evict_add(&evict, &others[i], hash_of(i), 100);
@@ -242,7 +241,7 @@ static size_t model_next(struct model *model, uint64_t max_bytes)
 {
 	while (model->bytes[0] + model->bytes[1] > max_bytes) {
 		bool small =
-			model->bytes[EVICT_SMALL] > max_bytes / 100 * 10 || !model->n[EVICT_MAIN];
+			model->bytes[EVICT_SMALL] > max_bytes / 100 * 5 || !model->n[EVICT_MAIN];
 		size_t queue = small ? EVICT_SMALL : EVICT_MAIN;
 		size_t item = model->lists[queue][0];
 		unsigned uses = model->uses[item];
@@ -278,7 +277,7 @@ static void one_step(struct evict *evict, struct evict_item *items, struct model
 
 	if (!model->in[item]) {
 		evict_add(evict, &items[item], hash_of(item), bytes);
-		model_add(model, item, bytes, evict->ghost_span);
+		model_add(model, item, bytes, (uint32_t)evict->n_items - 1);
 	} else if (rng_below(rng, 8) == 0) {
 		model->in[item] = false;
 		evict_remove(evict, &items[item]);
