@@ -265,6 +265,8 @@ static enum exchange_step ask(struct exchange *x, bool pass)
 	bool alone =
 		lookup->bypass || (lookup->say && cache_control_says(lookup->say, CACHE_NO_CACHE));
 
+	bool no_store = lookup->no_store ||
+			(lookup->say && cache_control_says(lookup->say, CACHE_NO_STORE));
 	bool on_disk = !lookup->stored && !alone && cache_load_can(store, &lookup->key);
 
 	if (only_if_cached(lookup) && !on_disk) { /* RFC 9111 5.2.1.7 */
@@ -275,8 +277,8 @@ static enum exchange_step ask(struct exchange *x, bool pass)
 		return ask_alone(x, LOOKUP_PASS);
 	if (pass && !alone && !on_disk)
 		return ask_alone(x, LOOKUP_PASS);
-	if (lookup->no_store || (!lookup->stored && !on_disk && min_uses > 1 &&
-				 cache_count_use(store, &lookup->key) < min_uses))
+	if (no_store || (!lookup->stored && !on_disk && min_uses > 1 &&
+			 cache_count_use(store, &lookup->key) < min_uses))
 		return ask_alone(x, LOOKUP_BYPASS);
 	int r = alone ? cache_lead(store, &lookup->key, &lookup->flight)
 		      : cache_join(store, &lookup->key, lookup->stored, &lookup->flight);
