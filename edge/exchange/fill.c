@@ -316,6 +316,20 @@ static bool is_failure(unsigned status) /* RFC 5861 4 */
 	return status == 500 || (status >= 502 && status <= 504);
 }
 
+/* Nobody hears of it, or the leader does not, who has asked for that. */
+static bool failure_hidden(struct fill *fill)
+{
+	struct exchange *leader = fill->leader;
+
+	if (stored_serves(fill))
+		return true;
+	if (!leader || !lookup_outlives(leader)) /* which leaves us */
+		return false;
+	cache_flight_pass(fill->flight, now_s(fill));
+	flight_drop(fill);
+	return true;
+}
+
 /* What one client asks for is no reason for others not to wait. */
 static bool is_of_client(const struct fill *fill, enum storable verdict)
 {
@@ -351,7 +365,7 @@ static void on_head(void *arg, struct http_head *head, bool end)
 			fill_failed(fill, REASON_MEMORY);
 		return;
 	}
-	if (is_failure(head->status) && stored_serves(fill))
+	if (is_failure(head->status) && failure_hidden(fill))
 		return;
 	enum storable verdict = cache_rules_judge(fill->rules, &fill->asked, head, fill->asked_at_s,
 						  now_s(fill), &life);
