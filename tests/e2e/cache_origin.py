@@ -36,7 +36,9 @@ def chunked(*pieces: bytes, trailers: bytes = b"", **fields: str) -> bytes:
 def play(answer: Answer, seen: Seen, peer: Peer) -> None:
     if callable(answer):
         answer(seen, peer)
-    elif seen.line.startswith("HEAD "):
+        return
+    peer.body(seen.headers)
+    if seen.line.startswith("HEAD "):
         peer.sock.sendall(answer.split(b"\r\n\r\n")[0] + b"\r\n\r\n")
     else:
         peer.sock.sendall(answer)
