@@ -254,6 +254,8 @@ enum storable cache_rules_judge(const struct cache_rules *rules, const struct ht
 	enum storable verdict = storable(request, response, &fresh);
 	if (verdict == STORABLE_NOT_VARY && is_ignored(rules, SPAN_LIT("Vary")))
 		verdict = STORABLE;
+	if (verdict == STORABLE_NOT_WISHED && !conf->requests)
+		verdict = STORABLE;
 	if (verdict == STORABLE && !cookie_may(rules, response, source))
 		return STORABLE_NOT_COOKIE;
 	/* What is stale from the first moment, cannot be asked about, and may not serve so, is of

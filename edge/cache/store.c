@@ -620,8 +620,6 @@ int cache_new(const struct cache_conf *conf, int64_t now_s, struct cache **ret_c
 	if (r == 0 && (!all || !cache->name))
 		r = err_new(-ENOMEM);
 	if (r == 0)
-		r = cache_disk_open(cache, &conf->disk, now_s);
-	if (r == 0 && !cache->purges)
 		r = purge_log_new(&cache->purges);
 	if (r < 0) {
 		cache_free(cache);

@@ -38,6 +38,7 @@ struct cache {
 	struct purge_log *purges;
 	struct purge_file *purge_file; /* NULL: the log lasts as long as we do */
 	struct disk *disk;             /* NULL: none */
+	bool opened;                   /* the disk, if there is one: cache_open_disk() */
 	int64_t inactive_ms;           /* atomic */
 	uint64_t n_flights;            /* atomic, as all below */
 	uint64_t reserved, max_reserved;
@@ -115,8 +116,6 @@ void cache_vary_learn(struct cache *cache, const struct cache_key *key, struct s
 /* ---- store_disk.c: under no lock ----------------------------------------------------------------
  */
 
-/* A disk that cannot be used is said, and done without. */
-int cache_disk_open(struct cache *cache, const struct cache_disk_conf *conf, int64_t now_s);
 void cache_disk_close(struct cache *cache);
 /* All of these do nothing without a disk. */
 void cache_disk_put(struct cache *cache, struct cache_object *object);
