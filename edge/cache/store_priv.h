@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "core/loop_thread.h"
 #include "edge/cache/disk.h"
 #include "edge/cache/purge_file.h"
 #include "edge/cache/store.h"
@@ -45,6 +46,10 @@ struct cache {
 	uint64_t n_evicted, n_purged, n_objects, n_generations;
 	pthread_mutex_t evict_lock;
 	struct evict evict;
+	pthread_mutex_t coder_lock; /* of its beginning */
+	bool coder_begun, coder_runs;
+	uint32_t n_coding; /* atomic: bodies that wait for it */
+	struct loop_thread coder;
 };
 
 /* What is known of a key beside what is stored: replaced, but for its numbers. */
@@ -121,6 +126,14 @@ void cache_disk_close(struct cache *cache);
 void cache_disk_put(struct cache *cache, struct cache_object *object);
 void cache_disk_put_vary(struct cache *cache, const struct cache_mark *mark);
 void cache_disk_drop(struct cache *cache, struct span key);
+
+/* It takes so much more memory than when it was admitted. */
+void cache_grew(struct cache *cache, struct cache_item *item, uint64_t bytes);
+
+/* ---- coder.c ------------------------------------------------------------------------------------
+ */
+
+void cache_coder_stop(struct cache *cache);
 
 /* ---- flight.c: under the shard's lock -----------------------------------------------------------
  */

@@ -178,6 +178,7 @@ static int object_begin(struct fill *fill, struct http_head *head, const struct 
 		.stamp = cache_flight_stamp(fill->flight),
 		.head = head,
 		.life = *life,
+		.codable = cache_rules_codable(fill->rules, head),
 		.has_length = head->body != HTTP_BODY_STREAM && head->body != HTTP_BODY_UNTIL_CLOSE,
 		.length = head->body == HTTP_BODY_LENGTH ? head->body_length : 0,
 		.body_of = body_of,

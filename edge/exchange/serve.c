@@ -114,6 +114,8 @@ static int head_compose(struct exchange *x, struct http_head **ret_head)
 	if (r == 0)
 		r = serve_status_add(x, head);
 	if (r == 0)
+		r = serve_code(x, head);
+	if (r == 0)
 		r = serve_select(x, head);
 	if (whole && object->trailers)
 		trailers_room(x->request, head);
