@@ -139,12 +139,23 @@ static bool stored_serves(struct fill *fill)
 	return true;
 }
 
+/* Is it not stored for what this one client said? Then the next one's may be. */
+static bool is_askers_doing(const struct fill *fill)
+{
+	struct cache_control asked;
+
+	reuse_read_request(&fill->asked, &asked);
+	return fill->no_store || cache_control_says(&asked, CACHE_NO_STORE) ||
+	       http_head_find(&fill->asked, HTTP_NAME_AUTHORIZATION);
+}
+
 /* What comes is the leader's alone, and everybody else asks for himself. */
 static void pass(struct fill *fill, struct http_head *head, bool end)
 {
 	struct exchange *leader = TAKE(fill->leader);
 	/* An error says nothing of the next response. */
-	int64_t pass_s = head->status < 500 ? cache_rules_conf(fill->rules)->pass_ms / 1000 : 0;
+	bool lasts = head->status < 500 && !is_askers_doing(fill);
+	int64_t pass_s = lasts ? cache_rules_conf(fill->rules)->pass_ms / 1000 : 0;
 
 	cache_flight_pass(fill->flight, now_s(fill) + pass_s);
 	flight_drop(fill);
@@ -158,12 +169,11 @@ static void pass(struct fill *fill, struct http_head *head, bool end)
 /* The fields that responses of this URL vary by; the key goes on to the variant's. */
 static int vary_learn(struct fill *fill, const struct http_head *head, struct span *ret_vary)
 {
-	struct cache *store = cache_rules_store(fill->rules);
-	struct span known;
+	static const struct http_head silent;
+	bool ignored = cache_rules_ignore(fill->rules, SPAN_LIT("Vary"));
 
-	int r = cache_vary(store, &fill->key, &fill->arena, &known);
-	if (r == 0)
-		r = cache_vary_names(head, known, &fill->arena, ret_vary);
+	int r = cache_vary_extend(cache_rules_store(fill->rules), &fill->key,
+				  ignored ? &silent : head, &fill->arena, ret_vary);
 	if (r == 0 && ret_vary->len)
 		r = cache_key_vary(&fill->key, *ret_vary, &fill->asked, &fill->arena, &fill->key);
 	return err_pass(r);
@@ -196,6 +206,10 @@ static int object_begin(struct fill *fill, struct http_head *head, const struct 
 		return err_pass(r);
 	setup.tags = stripped.tags;
 	setup.n_tags = stripped.n_tags;
+	if (body_of && !setup.n_tags) { /* its fields name none any more */
+		setup.tags = cache_object_tags(body_of);
+		setup.n_tags = body_of->n_tags;
+	}
 	setup.key = fill->key.text;
 	setup.url_len = fill->key.url_len;
 	setup.url_hash = fill->key.url_hash;

@@ -356,8 +356,10 @@ static enum exchange_step flight_failed(struct exchange *x, enum close_reason re
 
 	if (lookup->stored) {
 		cache_object_life(lookup->stored, &life);
-		if (reuse_after_failure(&life, now_s(x), lookup->say))
+		if (reuse_after_failure(&life, now_s(x), lookup->say)) {
+			lookup_leave(x); /* the flight has nothing to read */
 			return serve(x, lookup->stored, LOOKUP_STALE);
+		}
 	}
 	exchange_fail(x, reason);
 	return STEP_WAIT;
@@ -460,9 +462,11 @@ void lookup_fill_ended(struct exchange *x)
 static void url_invalidate(struct exchange *x, const struct http_head *request)
 {
 	const struct cache_rules *rules = x->route->cache;
+	struct http_head asked = *request; /* what is stored answers a GET */
 	struct cache_key key;
 
-	if (cache_key_make(&cache_rules_conf(rules)->key, request, x->arena, &key) == 0)
+	asked.method_text = http_method_text(HTTP_METHOD_GET);
+	if (cache_key_make(&cache_rules_conf(rules)->key, &asked, x->arena, &key) == 0)
 		cache_invalidate(cache_rules_store(rules), &key);
 }
 
