@@ -2,9 +2,9 @@
  *
  * flight: one fetch, and all who wait for it, on whatever thread.
  *
- * A flight is listed in its shard from its beginning until it ends, or until something makes what
- * it will bring untrue for who asks from then on. Those who have joined read the object as it
- * fills. Waiters are taken out of the list under the lock and woken outside of it.
+ * A flight is listed in its shard from its beginning until it ends, so that what makes untrue what
+ * it will bring finds it; it is closed to who asks from then on. Those who have joined read the
+ * object as it fills. Waiters are taken out of the list under the lock and woken outside of it.
  */
 #include "core/error.h"
 #include "core/obj.h"
@@ -58,6 +58,13 @@ uint64_t cache_flight_stamp(const struct cache_flight *flight)
 }
 
 /* Under the lock. */
+static void enlist(struct cache_flight *flight)
+{
+	LIST_INSERT_HEAD(&flight->shard->flights, flight, link);
+	flight->listed = true;
+}
+
+/* Under the lock. */
 static void unlist(struct cache_flight *flight)
 {
 	if (flight->listed)
@@ -67,13 +74,13 @@ static void unlist(struct cache_flight *flight)
 
 void cache_flights_spoil(struct cache_shard *shard, uint64_t url_hash)
 {
-	struct cache_flight *flight, *next;
+	struct cache_flight *flight;
 
-	LIST_FOREACH_SAFE (flight, &shard->flights, link, next) {
+	LIST_FOREACH (flight, &shard->flights, link) {
 		if (flight->key.url_hash != url_hash)
 			continue;
 		flight->spoiled = true;
-		unlist(flight);
+		flight->closed = true;
 	}
 }
 
@@ -102,7 +109,8 @@ static struct cache_flight *flight_find(struct cache_shard *shard, const struct 
 	struct cache_flight *flight;
 
 	LIST_FOREACH (flight, &shard->flights, link) {
-		if (flight->key.hash == key->hash && span_eq(flight->key.text, key->text))
+		if (!flight->closed && flight->key.hash == key->hash &&
+		    span_eq(flight->key.text, key->text))
 			return flight;
 	}
 	return NULL;
@@ -122,7 +130,7 @@ int cache_join(struct cache *cache, const struct cache_key *key, const struct ca
 	const struct cache_item *stored =
 		cache_index_find(cache, shard, CACHE_ITEM_OBJECT, key->hash, key->text);
 	if (flight && is_outdated(flight)) {
-		unlist(flight);
+		flight->closed = true;
 		flight = NULL;
 	}
 	if (stored && (!seen || stored != &seen->item)) {
@@ -132,8 +140,7 @@ int cache_join(struct cache *cache, const struct cache_key *key, const struct ca
 		*ret_flight = flight;
 		outcome = CACHE_JOIN_FOLLOW;
 	} else {
-		LIST_INSERT_HEAD(&shard->flights, fresh, link);
-		fresh->listed = true;
+		enlist(fresh);
 		*ret_flight = fresh;
 	}
 	pthread_mutex_unlock(&shard->lock);
@@ -144,8 +151,16 @@ int cache_join(struct cache *cache, const struct cache_key *key, const struct ca
 
 int cache_lead(struct cache *cache, const struct cache_key *key, struct cache_flight **ret_flight)
 {
-	*ret_flight = flight_new(cache, key);
-	return *ret_flight ? 0 : err_new(-ENOMEM);
+	struct cache_flight *flight = flight_new(cache, key);
+
+	if (!flight)
+		return err_new(-ENOMEM);
+	flight->closed = true;
+	pthread_mutex_lock(&flight->shard->lock);
+	enlist(flight);
+	pthread_mutex_unlock(&flight->shard->lock);
+	*ret_flight = flight;
+	return 0;
 }
 
 /* ---- leading -----------------------------------------------------------------------------------
@@ -254,6 +269,14 @@ void cache_flight_fail(struct cache_flight *flight, enum close_reason reason)
 	flight_end(flight, FLIGHT_FAILED, reason);
 }
 
+static bool is_spoiled(struct cache_flight *flight)
+{
+	pthread_mutex_lock(&flight->shard->lock);
+	bool spoiled = flight->spoiled;
+	pthread_mutex_unlock(&flight->shard->lock);
+	return spoiled;
+}
+
 /* What is stored, in one piece if it is small. */
 static void object_store(struct cache_flight *flight, int64_t now_s)
 {
@@ -262,18 +285,18 @@ static void object_store(struct cache_flight *flight, int64_t now_s)
 	if (object->first && !object->trailers && object->length <= COMPACT_MAX_BYTES &&
 	    cache_object_compact(object, &compact) == 0)
 		object = compact;
-	cache_store(flight->cache, object, now_s);
-	if (!flight->loaded)
+	if (cache_store_unless(flight->cache, object, now_s, &flight->spoiled) && !flight->loaded) {
 		cache_disk_put(flight->cache, object);
+		/* Who has made it untrue since then may have dropped it before it was there. */
+		if (is_spoiled(flight))
+			cache_disk_drop(flight->cache, cache_item_key(&object->item));
+	}
 	cache_object_unref(compact);
 }
 
 void cache_flight_land(struct cache_flight *flight, bool store, int64_t now_s)
 {
 	MUST(flight->state == FLIGHT_HEAD);
-	pthread_mutex_lock(&flight->shard->lock);
-	store &= !flight->spoiled;
-	pthread_mutex_unlock(&flight->shard->lock);
 	if (store && cache_object_body(flight->object) == CACHE_BODY_WHOLE)
 		object_store(flight, now_s);
 	flight_end(flight, FLIGHT_HEAD, REASON_DONE);
@@ -325,7 +348,7 @@ uint32_t cache_flight_n_readers(struct cache_flight *flight)
 void cache_flight_outgrow(struct cache_flight *flight, struct cache_writer *writer)
 {
 	pthread_mutex_lock(&flight->shard->lock);
-	unlist(flight);
+	flight->closed = true;
 	flight->spoiled = true;
 	cache_writer_release(writer);
 	pthread_mutex_unlock(&flight->shard->lock);

@@ -74,7 +74,7 @@ static void load_end(struct cache_load *load)
 	if (load->told) {
 		cache_flight_land(load->flight, true, now_s);
 	} else {
-		cache_store(load->cache, load->object, now_s);
+		(void)cache_store_unless(load->cache, load->object, now_s, &load->flight->spoiled);
 		cache_flight_again(load->flight);
 	}
 	load_free(load);
@@ -143,7 +143,7 @@ static bool head_take(struct cache_load *load, const struct disk_piece *piece)
 		return false;
 	}
 	if (record.status == 0) {
-		cache_vary_learn(load->cache, &load->key, record.head);
+		cache_vary_learn(load->flight, record.head);
 		load_fail(load, false);
 		return false;
 	}

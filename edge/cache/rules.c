@@ -27,6 +27,7 @@ struct cache_rules {
 	struct var_template **any; /* owned: those of bypass, then those of no_store */
 };
 
+static const struct http_head no_fields;
 static const char *const usual_targets[] = { "CDN-Cache-Control" };
 
 /* ---- made of the configuration -----------------------------------------------------------------
@@ -148,7 +149,7 @@ bool cache_rules_no_store(const struct cache_rules *rules, void *facts, struct a
 /* ---- of a response -----------------------------------------------------------------------------
  */
 
-static bool is_ignored(const struct cache_rules *rules, struct span name)
+bool cache_rules_ignore(const struct cache_rules *rules, struct span name)
 {
 	for (size_t i = 0; i < rules->conf->n_ignore; i++) {
 		if (span_ieq(span_str(rules->conf->ignore[i]), name))
@@ -202,11 +203,11 @@ static void said_read(const struct cache_rules *rules, const struct http_head *r
 {
 	freshness_read(response, now_s, fresh);
 	if (rules->conf->n_ignore) {
-		if (is_ignored(rules, SPAN_LIT("Cache-Control")))
+		if (cache_rules_ignore(rules, SPAN_LIT("Cache-Control")))
 			cache_control_init(&fresh->control);
-		if (is_ignored(rules, SPAN_LIT("Expires")))
+		if (cache_rules_ignore(rules, SPAN_LIT("Expires")))
 			fresh->has_expires = false;
-		if (is_ignored(rules, SPAN_LIT("Age")))
+		if (cache_rules_ignore(rules, SPAN_LIT("Age")))
 			fresh->age_s = 0;
 	}
 	targeted_read(rules, response, fresh);
@@ -252,9 +253,10 @@ enum storable cache_rules_judge(const struct cache_rules *rules, const struct ht
 	}
 	const struct reuse_grace grace = { conf->swr_ms / 1000, conf->sie_ms / 1000 };
 	reuse_life_make(&fresh, lifetime_s, &grace, asked_at_s, now_s, ret_life);
-	enum storable verdict = storable(request, response, &fresh);
-	if (verdict == STORABLE_NOT_VARY && is_ignored(rules, SPAN_LIT("Vary")))
-		verdict = STORABLE;
+	/* Of its fields Vary alone is asked for there. */
+	const struct http_head *varies =
+		cache_rules_ignore(rules, SPAN_LIT("Vary")) ? &no_fields : response;
+	enum storable verdict = storable(request, varies, &fresh);
 	if (verdict == STORABLE_NOT_WISHED && !conf->requests)
 		verdict = STORABLE;
 	if (verdict == STORABLE && !cookie_may(rules, response, source))

@@ -61,6 +61,8 @@ struct cache *cache_rules_store(const struct cache_rules *rules);
 bool cache_rules_bypass(const struct cache_rules *rules, void *facts, struct arena *arena);
 bool cache_rules_no_store(const struct cache_rules *rules, void *facts, struct arena *arena);
 
+/* Has the response's field of this name no say? */
+bool cache_rules_ignore(const struct cache_rules *rules, struct span name);
 /* May the response be stored, and how long does it live? `asked_at_s`: when the origin was asked.
  */
 enum storable cache_rules_judge(const struct cache_rules *rules, const struct http_head *request,

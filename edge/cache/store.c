@@ -20,6 +20,7 @@ enum {
 	MIN_BUCKETS = 64,
 	SWEEP_BUCKETS = 512,
 	GENERATIONS_PER_S_BITS = 20, /* so that no life repeats another's */
+	GENERATION_BYTES = 32,       /* its text, at most */
 };
 
 /* ---- the index ---------------------------------------------------------------------------------
@@ -300,16 +301,17 @@ void cache_vary_done(struct cache *cache, struct cache_mark *mark)
 	mark_done(cache, mark, true);
 }
 
-void cache_vary_learn(struct cache *cache, const struct cache_key *key, struct span vary)
+void cache_vary_learn(struct cache_flight *flight, struct span vary)
 {
 	struct cache_dropped dropped = TAILQ_HEAD_INITIALIZER(dropped);
-	struct cache_shard *shard = cache_shard_of(cache, key->url_hash);
+	struct cache_mark *mark = NULL;
 
-	pthread_mutex_lock(&shard->lock);
-	struct cache_mark *mark = cache_vary_set(cache, shard, key, vary, &dropped);
-	pthread_mutex_unlock(&shard->lock);
-	mark_done(cache, mark, true);
-	cache_drop(cache, &dropped);
+	pthread_mutex_lock(&flight->shard->lock);
+	if (!flight->spoiled)
+		mark = cache_vary_set(flight->cache, flight->shard, &flight->key, vary, &dropped);
+	pthread_mutex_unlock(&flight->shard->lock);
+	mark_done(flight->cache, mark, true);
+	cache_drop(flight->cache, &dropped);
 }
 
 /* ---- finding -----------------------------------------------------------------------------------
@@ -344,6 +346,33 @@ int cache_narrow(struct cache *cache, struct cache_key *key, const struct http_h
 	if (r < 0 || vary.len == 0)
 		return err_pass(r);
 	return err_pass(cache_key_vary(key, vary, request, arena, key));
+}
+
+static unsigned long long generation_next(struct cache *cache)
+{
+	return __atomic_add_fetch(&cache->n_generations, 1, __ATOMIC_RELAXED);
+}
+
+int cache_vary_extend(struct cache *cache, const struct cache_key *key,
+		      const struct http_head *response, struct arena *arena, struct span *ret_vary)
+{
+	struct span known, names;
+
+	int r = cache_vary(cache, key, arena, &known);
+	if (r == 0)
+		r = cache_vary_names(response, known, arena, &names);
+	if (r < 0)
+		return err_pass(r);
+	if (names.len > CACHE_MAX_VARY_BYTES)
+		return err_new(-ENOBUFS);
+	if (names.len && !span_starts(names, SPAN_LIT("#"))) {
+		names = span_str(
+			arena_printf(arena, "#%llu,%.*s", generation_next(cache), SPAN_FMT(names)));
+		if (!names.at)
+			return err_new(-ENOBUFS);
+	}
+	*ret_vary = names;
+	return 0;
 }
 
 /* One look: what is stored and said under this key. True: its responses vary, look again. */
@@ -391,7 +420,8 @@ static void object_drop(struct cache *cache, struct cache_object *object)
 
 enum purge_verdict cache_judge(struct cache *cache, struct cache_object *object, int64_t now_s)
 {
-	uint64_t checked = __atomic_load_n(&object->checked, __ATOMIC_RELAXED), position;
+	/* Acquired: who sees that a soft purge was looked at sees what it did, too. */
+	uint64_t checked = __atomic_load_n(&object->checked, __ATOMIC_ACQUIRE), position;
 
 	if (checked >= purge_position(cache->purges))
 		return PURGE_SPARED;
@@ -405,7 +435,7 @@ enum purge_verdict cache_judge(struct cache *cache, struct cache_object *object,
 	if (verdict == PURGE_SOFT)
 		cache_object_expire(object, now_s);
 	if (verdict != PURGE_HARD)
-		__atomic_store_n(&object->checked, position, __ATOMIC_RELAXED);
+		__atomic_store_n(&object->checked, position, __ATOMIC_RELEASE);
 	return verdict;
 }
 
@@ -439,25 +469,37 @@ int cache_find(struct cache *cache, struct cache_key *key, const struct http_hea
 /* ---- storing -----------------------------------------------------------------------------------
  */
 
-void cache_store(struct cache *cache, struct cache_object *object, int64_t now_s)
+bool cache_store_unless(struct cache *cache, struct cache_object *object, int64_t now_s,
+			const bool *untrue)
 {
 	struct cache_dropped dropped = TAILQ_HEAD_INITIALIZER(dropped);
 	struct cache_shard *shard = cache_shard_of(cache, object->url_hash);
 
 	if (cache_judge(cache, object, now_s) == PURGE_HARD)
-		return;
+		return false;
 	pthread_mutex_lock(&shard->lock);
+	if (untrue && *untrue) {
+		pthread_mutex_unlock(&shard->lock);
+		return false;
+	}
 	struct cache_item *before = cache_index_find(
 		cache, shard, CACHE_ITEM_OBJECT, object->item.hash, cache_item_key(&object->item));
 	if (before)
 		cache_index_unlink(cache, before, &dropped);
 	cache_object_ref(object);
-	cache_index_link(cache, shard, &object->item);
-	pthread_mutex_unlock(&shard->lock);
+	/* All before others see it: a sweep would take it for unused. */
 	touch(object, now_s);
 	__atomic_add_fetch(&cache->n_objects, 1, __ATOMIC_RELAXED);
+	cache_index_link(cache, shard, &object->item);
+	pthread_mutex_unlock(&shard->lock);
 	cache_admit(cache, &object->item, cache_object_size(object));
 	cache_drop(cache, &dropped);
+	return true;
+}
+
+void cache_store(struct cache *cache, struct cache_object *object, int64_t now_s)
+{
+	(void)cache_store_unless(cache, object, now_s, NULL);
 }
 
 /* Another generation: what is stored under the old names is found no more, and goes in its time. */
@@ -465,15 +507,13 @@ static struct cache_mark *generation_renew(struct cache *cache, struct cache_sha
 					   const struct cache_key *key, struct span vary,
 					   struct cache_dropped *dropped)
 {
-	char text[CACHE_MAX_VARY_BYTES + 32];
+	char text[CACHE_MAX_VARY_BYTES + GENERATION_BYTES];
 	size_t begin = span_starts(vary, SPAN_LIT("#")) ? span_find(vary, ',') + 1 : 0;
 	struct span names = span_from(vary, begin);
-	uint64_t n = __atomic_add_fetch(&cache->n_generations, 1, __ATOMIC_RELAXED);
 
-	if (names.len > CACHE_MAX_VARY_BYTES)
-		return NULL;
+	MUST(names.len <= CACHE_MAX_VARY_BYTES);
 	int len =
-		snprintf(text, sizeof(text), "#%llu,%.*s", (unsigned long long)n, SPAN_FMT(names));
+		snprintf(text, sizeof(text), "#%llu,%.*s", generation_next(cache), SPAN_FMT(names));
 	return cache_vary_set(cache, shard, key, span_of(text, (size_t)len), dropped);
 }
 
@@ -534,7 +574,7 @@ static void bucket_sweep(struct cache *cache, struct cache_bucket *bucket, int64
 			continue;
 		bool purged = cache_judge(cache, object_of(item), now_s) == PURGE_HARD;
 		if (purged)
-			cache->n_purged++;
+			__atomic_add_fetch(&cache->n_purged, 1, __ATOMIC_RELAXED);
 		if (purged || is_unused(cache, object_of(item), now_s))
 			cache_index_unlink(cache, item, dropped);
 	}

@@ -150,6 +150,11 @@ int cache_narrow(struct cache *cache, struct cache_key *key, const struct http_h
 /* The names that responses of this key's URL vary by, in the arena. Errors: -ENOBUFS. */
 int cache_vary(struct cache *cache, const struct cache_key *key, struct arena *arena,
 	       struct span *ret_vary);
+/* The same now that this response has come: with those of its Vary. They begin with a generation,
+ * "#7", so that what was stored before the store forgot them is not found by them again, which may
+ * have been invalidated since. Errors: -ENOBUFS; also when they are too long to be kept. */
+int cache_vary_extend(struct cache *cache, const struct cache_key *key,
+		      const struct http_head *response, struct arena *arena, struct span *ret_vary);
 /* How many times this key was asked for without being stored, this one counted. */
 uint32_t cache_count_use(struct cache *cache, const struct cache_key *key);
 /* Errors: as purge_add(). */

@@ -72,8 +72,9 @@ struct cache_flight {
 	struct cache_key key; /* its text is ours, or the object's */
 	enum flight_state state;
 	enum close_reason reason;
-	bool loaded; /* it comes from our own disk */
-	bool listed;
+	bool loaded;                 /* it comes from our own disk */
+	bool listed;                 /* until it ends */
+	bool closed;                 /* nobody joins it any more */
 	bool spoiled;                /* what it brings is not to be stored */
 	struct cache_object *object; /* a reference */
 	struct cache_waiters waiters;
@@ -115,8 +116,13 @@ void cache_vary_done(struct cache *cache, struct cache_mark *mark); /* NULL is f
 void cache_mark_pass(struct cache *cache, const struct cache_key *key, int64_t until_s);
 
 enum purge_verdict cache_judge(struct cache *cache, struct cache_object *object, int64_t now_s);
-/* From now on, so says our disk. */
-void cache_vary_learn(struct cache *cache, const struct cache_key *key, struct span vary);
+/* cache_store(), unless that is set, which is looked at under the shard's lock; NULL: it is not.
+ * False: it was not stored. */
+bool cache_store_unless(struct cache *cache, struct cache_object *object, int64_t now_s,
+			const bool *untrue);
+/* From now on responses of the flight's URL vary by these, so says our disk; unless it is spoiled.
+ */
+void cache_vary_learn(struct cache_flight *flight, struct span vary);
 
 /* ---- store_disk.c: under no lock ----------------------------------------------------------------
  */

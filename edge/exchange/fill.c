@@ -159,12 +159,11 @@ static void pass(struct fill *fill, struct http_head *head, bool end, bool lasts
 /* The fields that responses of this URL vary by; the key goes on to the variant's. */
 static int vary_learn(struct fill *fill, const struct http_head *head, struct span *ret_vary)
 {
-	struct cache *store = cache_rules_store(fill->rules);
-	struct span known;
+	static const struct http_head silent;
+	bool ignored = cache_rules_ignore(fill->rules, SPAN_LIT("Vary"));
 
-	int r = cache_vary(store, &fill->key, &fill->arena, &known);
-	if (r == 0)
-		r = cache_vary_names(head, known, &fill->arena, ret_vary);
+	int r = cache_vary_extend(cache_rules_store(fill->rules), &fill->key,
+				  ignored ? &silent : head, &fill->arena, ret_vary);
 	if (r == 0 && ret_vary->len)
 		r = cache_key_vary(&fill->key, *ret_vary, &fill->asked, &fill->arena, &fill->key);
 	return err_pass(r);
@@ -200,6 +199,10 @@ static int object_begin(struct fill *fill, struct http_head *head, const struct 
 		return err_pass(r);
 	setup.tags = stripped.tags;
 	setup.n_tags = stripped.n_tags;
+	if (body_of && !setup.n_tags) { /* its fields name none any more */
+		setup.tags = cache_object_tags(body_of);
+		setup.n_tags = body_of->n_tags;
+	}
 	setup.key = fill->key.text;
 	setup.url_len = fill->key.url_len;
 	setup.url_hash = fill->key.url_hash;

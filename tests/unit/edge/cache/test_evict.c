@@ -237,11 +237,11 @@ static void model_cut(struct model *model, size_t queue, size_t item)
 }
 
 /* ITEMS: nobody. */
-static size_t model_next(struct model *model, uint64_t max_bytes)
+static size_t model_next(struct model *model, uint64_t max_bytes, uint64_t small_percent)
 {
 	while (model->bytes[0] + model->bytes[1] > max_bytes) {
-		bool small =
-			model->bytes[EVICT_SMALL] > max_bytes / 100 * 5 || !model->n[EVICT_MAIN];
+		bool small = model->bytes[EVICT_SMALL] > max_bytes / 100 * small_percent ||
+			     !model->n[EVICT_MAIN];
 		size_t queue = small ? EVICT_SMALL : EVICT_MAIN;
 		size_t item = model->lists[queue][0];
 		unsigned uses = model->uses[item];
@@ -258,8 +258,9 @@ static size_t model_next(struct model *model, uint64_t max_bytes)
 	return ITEMS;
 }
 
-static void model_add(struct model *model, size_t item, uint64_t bytes, uint32_t span)
+static void model_add(struct model *model, size_t item, uint64_t bytes)
 {
+	size_t span = model->n[EVICT_SMALL] + model->n[EVICT_MAIN];
 	bool known = model->went[item] && model->n_gone - model->went[item] < span;
 
 	model->item_bytes[item] = bytes;
@@ -277,7 +278,7 @@ static void one_step(struct evict *evict, struct evict_item *items, struct model
 
 	if (!model->in[item]) {
 		evict_add(evict, &items[item], hash_of(item), bytes);
-		model_add(model, item, bytes, (uint32_t)evict->n_items - 1);
+		model_add(model, item, bytes);
 	} else if (rng_below(rng, 8) == 0) {
 		model->in[item] = false;
 		evict_remove(evict, &items[item]);
@@ -310,7 +311,7 @@ static void random_operations_agree_with_a_plain_model(void **state)
 			one_step(&evict, items, &model, &rng);
 			for (;;) {
 				struct evict_item *gone = evict_next(&evict);
-				size_t wanted = model_next(&model, max_bytes);
+				size_t wanted = model_next(&model, max_bytes, evict.small_percent);
 				assert_ptr_equal(gone, wanted < ITEMS ? &items[wanted] : NULL);
 				if (!gone)
 					break;
