@@ -203,8 +203,8 @@ static int offer_open(struct control *control)
 
 static int serve(struct control *control, enum process_exit *ret_exit)
 {
+	control_cache_start(control);
 	int r = workers_start(control);
-
 	if (r == 0)
 		r = control_cluster_start(control, ret_exit);
 	if (r == 0)
@@ -215,7 +215,6 @@ static int serve(struct control *control, enum process_exit *ret_exit)
 	sock_heir_ready(TAKE(control->heir));
 	control_report_services(control);
 	control_report_start(control);
-	control_cache_start(control);
 	process_ready(control->ready_fd);
 	return 0;
 }

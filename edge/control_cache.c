@@ -31,8 +31,19 @@ static void on_sweep(void *arg)
 	loop_timer_set(&control->sweep, mono_add_ms(loop_now(control->loop), SWEEP_MS));
 }
 
+/* Workers do not know them yet. */
+static void stores_open(struct control *control)
+{
+	const struct edge_plan *plan = control->plan;
+
+	for (size_t i = 0; i < plan->edge->n_stores; i++)
+		cache_open_disk(plan->caches[i], &plan->edge->stores[i],
+				loop_wall_s(control->loop));
+}
+
 void control_cache_start(struct control *control)
 {
+	stores_open(control);
 	loop_timer_init(&control->sweep, control->loop, on_sweep, control);
 	if (control->plan->edge->n_stores)
 		on_sweep(control);
@@ -42,6 +53,7 @@ void control_cache_taken(struct control *control)
 {
 	const struct edge_plan *plan = control->plan;
 
+	stores_open(control);
 	for (size_t i = 0; i < plan->edge->n_stores; i++)
 		cache_set_conf(plan->caches[i], &plan->edge->stores[i]);
 	if (plan->edge->n_stores)

@@ -54,6 +54,25 @@ static json_t *services_json(const struct control *control)
 	return services;
 }
 
+static json_t *stores_json(const struct control *control)
+{
+	const struct edge_plan *plan = control_plan(control);
+	json_t *stores = json_array();
+
+	for (size_t i = 0; i < plan->edge->n_stores; i++) {
+		struct cache_stats stats;
+		cache_stats(plan->caches[i], &stats);
+		json_array_append_new(stores, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "name",
+							plan->edge->stores[i].name, "objects",
+							(json_int_t)stats.n_objects, "bytes",
+							(json_int_t)stats.bytes, "evicted",
+							(json_int_t)stats.n_evicted, "flights",
+							(json_int_t)stats.n_flights, "purges",
+							(json_int_t)stats.position));
+	}
+	return stores;
+}
+
 static void on_status(struct admin_request *request, void *arg)
 {
 	const struct control *control = arg;
@@ -65,6 +84,8 @@ static void on_status(struct admin_request *request, void *arg)
 				 node->region, "draining", control_is_draining(control), "pools",
 				 pools_json(control), "services", services_json(control));
 
+	if (root)
+		json_object_set_new(root, "stores", stores_json(control));
 	if (root && view)
 		json_object_set_new(root, "view", view_to_json(view));
 	if (!root) {

@@ -275,6 +275,10 @@ static const struct conf_key cache_keys[] = {
 	CONF_DURATION(struct cache_rules_conf, "pass",  pass_ms,  0, DAY_MS, "10s", "how long it is remembered that a response was not to be stored: until then nobody waits for another's"),
 	CONF_COUNT   (struct cache_rules_conf, heuristic_pct, 0, 100, "10", "of the time since Last-Modified, for how long a response is fresh that says nothing; 0: not at all"),
 	CONF_DURATION(struct cache_rules_conf, "heuristic_max", heuristic_max_ms, 0, 3650.0 * DAY_MS, "1d", "and no longer"),
+	CONF_LIST_OF (struct cache_rules_conf, compress, n_compress, CONF_TYPE_STRING, CONF_OPTIONAL, "content codings that stored bodies are kept in, too, made once: `[br, gzip]`, of equals the one that is named first"),
+	{ .name = "compress_types", .type = CONF_TYPE_LIST, .offset = offsetof(struct cache_rules_conf, compress_types), .n_offset = offsetof(struct cache_rules_conf, n_compress_types), .item = CONF_TYPE_STRING,
+	  .set_offset = offsetof(struct cache_rules_conf, compress_types_set), .max_items = 64, .help = "content types that are worth it, one `*` in each; not given: text, JSON, JavaScript, XML, SVG, fonts that are not compressed" },
+	CONF_SIZE    (struct cache_rules_conf, "compress_min", compress_min_bytes, 1, 8 << 20, "1KiB", "a smaller body is left as it is"),
 	CONF_BOOL    (struct cache_rules_conf, status_field, "true", "say in Cache-Status (RFC 9211) of what use the cache was"),
 	CONF_END
 };

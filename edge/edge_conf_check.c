@@ -313,6 +313,13 @@ static void cache_check(struct conf *conf, const struct edge_conf *edge,
 	field_names_check(conf, cache->key.headers, cache->key.n_headers);
 	field_names_check(conf, cache->ignore, cache->n_ignore);
 	field_names_check(conf, cache->targets, cache->n_targets);
+	for (size_t i = 0; i < cache->n_compress; i++) {
+		enum cache_coding coding;
+		if (cache->compress[i] && !cache_coding_find(span_str(cache->compress[i]), &coding))
+			conf_fault(conf, &cache->compress[i],
+				   "\"%s\" is no coding that is made here: expected br or gzip",
+				   cache->compress[i]);
+	}
 	if (cache_rules_new(cache, NULL, &rules, reterr) < 0)
 		conf_fault(conf, cache, "%s", reterr[0] ? reterr : "out of memory");
 	cache_rules_free(rules);

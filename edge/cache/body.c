@@ -178,8 +178,16 @@ void cache_reader_init(struct cache_reader *reader, struct cache_object *object,
 		slice_owner_ref(&reader->segment->owner);
 }
 
+void cache_reader_set_coded(struct cache_reader *reader, struct cache_coded *coded)
+{
+	reader->coded = coded;
+	reader->at = 0;
+	reader->end = coded->length;
+}
+
 void cache_reader_fini(struct cache_reader *reader)
 {
+	cache_coded_unref(reader->coded);
 	if (reader->segment)
 		slice_owner_unref(&reader->segment->owner);
 	cache_object_unref(reader->object);
@@ -221,8 +229,26 @@ static void slice_push(struct cache_reader *reader, uint64_t until, struct chain
 	chain_push(to, slice);
 }
 
+static enum cache_read coded_take(struct cache_reader *reader, struct chain *to)
+{
+	struct cache_coded *coded = reader->coded;
+	uint64_t len = reader->end - reader->at;
+
+	if (len && chain_full(to))
+		return CACHE_READ_FULL;
+	if (len) {
+		slice_owner_ref(&coded->owner);
+		chain_push(to, (struct slice){ coded->bytes + reader->at, (uint32_t)len,
+					       &coded->owner });
+	}
+	reader->at = reader->end;
+	return CACHE_READ_END;
+}
+
 enum cache_read cache_reader_take(struct cache_reader *reader, struct chain *to)
 {
+	if (reader->coded)
+		return coded_take(reader, to);
 	/* The state first: whole, then all of it is there. */
 	enum cache_body body = cache_object_body(reader->object);
 	uint64_t until = MIN(cache_body_filled(reader->object), reader->end);

@@ -44,11 +44,14 @@ struct cache_reader {
 	struct cache_object *object;   /* a reference */
 	struct cache_segment *segment; /* a reference; NULL: in one piece */
 	uint64_t segment_from;
-	uint64_t at, end; /* end: UINT64_MAX: whatever it will be */
+	uint64_t at, end;          /* end: UINT64_MAX: whatever it will be */
+	struct cache_coded *coded; /* a reference: this is read, instead of the object's own body */
 };
 /* While it fills: under the lock of its flight. */
 void cache_reader_init(struct cache_reader *reader, struct cache_object *object, uint64_t from,
 		       uint64_t end);
+/* The reference moves: from now on it reads this, from the beginning. */
+void cache_reader_set_coded(struct cache_reader *reader, struct cache_coded *coded);
 void cache_reader_fini(struct cache_reader *reader); /* a zeroed one is fine */
 
 enum cache_read {

@@ -119,6 +119,12 @@ void evict_remove(struct evict *evict, struct evict_item *item)
 	TAILQ_REMOVE(&evict->lists[item->queue], item, link);
 }
 
+void evict_grow(struct evict *evict, struct evict_item *item, uint64_t bytes)
+{
+	item->bytes += bytes;
+	evict->bytes[item->queue] += bytes;
+}
+
 /* The oldest of the small queue goes, or goes on. */
 static struct evict_item *small_next(struct evict *evict)
 {

@@ -60,6 +60,8 @@ static inline void evict_touch(struct evict_item *item)
 		__atomic_store_n(&item->uses, (uint8_t)(uses + 1), __ATOMIC_RELAXED);
 }
 void evict_remove(struct evict *evict, struct evict_item *item);
+/* It takes so much more. */
+void evict_grow(struct evict *evict, struct evict_item *item, uint64_t bytes);
 /* While there is more than may be: who has to go, already out of its queue. NULL: nobody. */
 struct evict_item *evict_next(struct evict *evict);
 static inline uint64_t evict_bytes(const struct evict *evict)

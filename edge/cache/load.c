@@ -94,6 +94,7 @@ static int object_make(struct cache_load *load, const struct cache_record *recor
 		.stamp = piece->stamp,
 		.n_tags = record->n_tags,
 		.life = record->life,
+		.codable = record->codable,
 		.has_length = true,
 		.length = piece->body_bytes,
 	};

@@ -21,6 +21,8 @@ static void object_release(struct slice_owner *owner)
 
 	if (object->first)
 		slice_owner_unref(&object->first->owner);
+	for (size_t i = 0; i < CACHE_N_CODINGS; i++)
+		cache_coded_unref(object->coded[i]);
 	cache_object_unref(object->body_of);
 	free(object->trailers);
 	free(object);
@@ -44,6 +46,11 @@ static void body_borrow(struct cache_object *object, struct cache_object *from)
 	object->filled = from->length;
 	object->bytes = from->bytes;
 	object->body = CACHE_BODY_WHOLE;
+	for (size_t i = 0; i < CACHE_N_CODINGS; i++) {
+		object->coded[i] = __atomic_load_n(&from->coded[i], __ATOMIC_ACQUIRE);
+		if (object->coded[i])
+			slice_owner_ref(&object->coded[i]->owner);
+	}
 }
 
 static size_t data_len(const struct cache_object_setup *setup, size_t head_len)
@@ -72,6 +79,7 @@ static void object_init(struct cache_object *object, const struct cache_object_s
 		.head_len = (uint32_t)head_len,
 		.n_tags = setup->n_tags,
 		.status = setup->head->status,
+		.codable = setup->codable,
 		.has_length = setup->has_length,
 		.length = setup->has_length ? setup->length : 0,
 		.validates = http_head_find(setup->head, HTTP_NAME_ETAG) ||

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "core/chain.h"
+#include "edge/cache/coded.h"
 #include "edge/cache/evict.h"
 #include "edge/cache/reuse.h"
 
@@ -72,7 +73,10 @@ struct cache_object {
 	uint32_t head_len;
 	uint16_t n_tags;
 	uint16_t status;
-	uint8_t body; /* enum cache_body; atomic */
+	struct cache_coded *coded[CACHE_N_CODINGS]; /* references; atomic; NULL: none yet */
+	uint8_t body;                               /* enum cache_body; atomic */
+	uint8_t coding;                             /* bits: those that were asked for; atomic */
+	bool codable;                               /* its type is one that is worth it */
 	bool has_length;
 	bool validates; /* it has an ETag or a Last-Modified to ask the origin by */
 	/* Tags, key, head, and a body in one piece. */
@@ -86,7 +90,8 @@ struct cache_object_setup {
 	uint64_t hash, url_hash;
 	uint64_t stamp;               /* the purge log's position when its fetch began */
 	const struct http_head *head; /* its fields as they shall be stored, and its status */
-	const uint32_t *tags;         /* hashes */
+	bool codable;
+	const uint32_t *tags; /* hashes */
 	uint16_t n_tags;
 	struct reuse_life life;
 	bool has_length;

@@ -17,7 +17,8 @@ struct fixed {
 	int32_t swr_s, sie_s;
 	uint32_t key_len, url_len, head_len, trailers_len;
 	uint16_t status, n_tags;
-	uint32_t zero;
+	uint8_t codable;
+	uint8_t zero[3];
 };
 _Static_assert(sizeof(struct fixed) == 56, "a record's fixed part has no holes");
 
@@ -49,6 +50,7 @@ void cache_record_write(const struct cache_object *object, struct buf *out)
 		.trailers_len = object->trailers ? object->trailers->len : 0,
 		.status = object->status,
 		.n_tags = object->n_tags,
+		.codable = object->codable,
 	};
 	buf_add(out, span_of(&fixed, sizeof(fixed)));
 	buf_add(out, cache_item_key(&object->item));
@@ -101,6 +103,7 @@ bool cache_record_read(struct span run, struct cache_record *ret_record)
 			  .swr_s = fixed.swr_s,
 			  .sie_s = fixed.sie_s },
 		.status = fixed.status,
+		.codable = fixed.codable,
 		.n_tags = fixed.n_tags,
 		.tags = cut(&run, fixed.n_tags * sizeof(uint32_t)),
 		.head = cut(&run, fixed.head_len),

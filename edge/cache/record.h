@@ -26,6 +26,7 @@ struct cache_record {
 	struct reuse_life life;
 	uint16_t status; /* 0: of a URL's names: they are in `head` */
 	uint16_t n_tags;
+	bool codable;
 	struct span tags;     /* numbers, perhaps not aligned */
 	struct span head;     /* packed, not looked into */
 	struct span trailers; /* likewise; empty: none */

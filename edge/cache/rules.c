@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/obj.h"
 #include "edge/cache/store.h"
+#include "edge/http/accept_encoding.h"
 #include "edge/report/vars.h"
 
 enum { MAX_TAGS = 256, RETERR_BYTES = 160 };
@@ -256,6 +257,8 @@ enum storable cache_rules_judge(const struct cache_rules *rules, const struct ht
 	const struct http_head *varies =
 		cache_rules_ignore(rules, SPAN_LIT("Vary")) ? &no_fields : response;
 	enum storable verdict = storable(request, varies, &fresh);
+	if (verdict == STORABLE_NOT_WISHED && !conf->requests)
+		verdict = STORABLE;
 	if (verdict == STORABLE && !cookie_may(rules, response, source))
 		return STORABLE_NOT_COOKIE;
 	/* What is stale from the first moment, cannot be asked about, and may not serve so, is of
@@ -266,6 +269,90 @@ enum storable cache_rules_judge(const struct cache_rules *rules, const struct ht
 	    (ret_life->stale_at_s <= now_s || (ret_life->says & 1u << CACHE_NO_CACHE)))
 		return STORABLE_NOT_SAID;
 	return verdict;
+}
+
+static void control_read(const struct http_head *response, struct cache_control *ret_control)
+{
+	cache_control_init(ret_control);
+	for (uint16_t i = 0; i < response->n_fields; i++) {
+		if (response->fields[i].id == HTTP_NAME_CACHE_CONTROL)
+			cache_control_read(ret_control, response->fields[i].value);
+	}
+}
+
+/* ---- content codings ---------------------------------------------------------------------------
+ */
+
+static const char *const usual_types[] = {
+	"text/*",           "application/json",  "application/javascript", "application/xml",
+	"application/wasm", "application/*+xml", "application/*+json",     "image/svg+xml",
+	"font/ttf",         "font/otf",
+};
+
+/* One "*" may stand for anything. */
+static bool type_fits(struct span type, struct span pattern)
+{
+	size_t star = span_find(pattern, '*');
+	struct span before = span_first(pattern, star), after = span_from(pattern, star + 1);
+
+	if (star == pattern.len)
+		return span_ieq(type, pattern);
+	return type.len >= before.len + after.len &&
+	       span_ieq(span_first(type, before.len), before) &&
+	       span_ieq(span_from(type, type.len - after.len), after);
+}
+
+static bool type_is_worth_it(const struct cache_rules_conf *conf, struct span type)
+{
+	const char *const *types = conf->compress_types_set ? conf->compress_types : usual_types;
+	size_t n = conf->compress_types_set ? conf->n_compress_types : ARRAY_LEN(usual_types);
+
+	type = span_trim(span_first(type, span_find(type, ';')));
+	for (size_t i = 0; i < n; i++) {
+		if (type_fits(type, span_str(types[i])))
+			return true;
+	}
+	return false;
+}
+
+bool cache_rules_codable(const struct cache_rules *rules, const struct http_head *response)
+{
+	const struct http_field *type = http_head_find(response, HTTP_NAME_CONTENT_TYPE);
+	struct cache_control control;
+
+	if (!rules->conf->n_compress || response->status != 200 || !type ||
+	    (response->has_length && response->body_length < rules->conf->compress_min_bytes))
+		return false;
+	for (uint16_t i = 0; i < response->n_fields; i++) {
+		if (span_ieq(response->fields[i].name, SPAN_LIT("Content-Encoding")))
+			return false;
+	}
+	control_read(response, &control);
+	return !cache_control_says(&control, CACHE_NO_TRANSFORM) &&
+	       type_is_worth_it(rules->conf, type->value);
+}
+
+bool cache_rules_coding(const struct cache_rules *rules, const struct http_head *request,
+			enum cache_coding *ret_coding)
+{
+	static const enum http_coding https[CACHE_N_CODINGS] = {
+		[CACHE_CODING_BR] = HTTP_CODING_BR,
+		[CACHE_CODING_GZIP] = HTTP_CODING_GZIP,
+	};
+	struct accept_encoding accept;
+	unsigned best = 0;
+
+	accept_encoding_read(request, &accept);
+	for (size_t i = 0; accept.said && i < rules->conf->n_compress; i++) {
+		enum cache_coding coding;
+		if (!cache_coding_find(span_str(rules->conf->compress[i]), &coding) ||
+		    !(accept.takes & HTTP_CODING_BIT(https[coding])) ||
+		    accept.q_permille[https[coding]] <= best)
+			continue; /* of equals the one that is named first */
+		best = accept.q_permille[https[coding]];
+		*ret_coding = coding;
+	}
+	return best > 0;
 }
 
 /* ---- what is stored ----------------------------------------------------------------------------
@@ -303,15 +390,6 @@ static bool is_own(const struct cache_rules *rules, const struct cache_control *
 		return true;
 	return cache_control_names(control->no_cache_fields, field->name) ||
 	       cache_control_names(control->private_fields, field->name);
-}
-
-static void control_read(const struct http_head *response, struct cache_control *ret_control)
-{
-	cache_control_init(ret_control);
-	for (uint16_t i = 0; i < response->n_fields; i++) {
-		if (response->fields[i].id == HTTP_NAME_CACHE_CONTROL)
-			cache_control_read(ret_control, response->fields[i].value);
-	}
 }
 
 int cache_rules_strip(const struct cache_rules *rules, struct http_head *response,

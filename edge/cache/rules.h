@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/var.h"
+#include "edge/cache/coded.h"
 #include "edge/cache/key.h"
 #include "edge/cache/reuse.h"
 #include "edge/cache/storable.h"
@@ -39,6 +40,10 @@ struct cache_rules_conf {
 	uint32_t heuristic_pct;
 	int64_t heuristic_max_ms;
 	bool status_field; /* Cache-Status */
+	const char **compress, **compress_types;
+	size_t n_compress, n_compress_types;
+	bool compress_types_set;
+	uint64_t compress_min_bytes;
 };
 
 struct cache;
@@ -63,6 +68,12 @@ bool cache_rules_ignore(const struct cache_rules *rules, struct span name);
 enum storable cache_rules_judge(const struct cache_rules *rules, const struct http_head *request,
 				const struct http_head *response, int64_t asked_at_s, int64_t now_s,
 				struct reuse_life *ret_life);
+/* Is it worth a content coding, and may it have one (RFC 9110 7.7, 8.4)? */
+bool cache_rules_codable(const struct cache_rules *rules, const struct http_head *response);
+/* The best coding of those that the route makes and the client takes. False: none. */
+bool cache_rules_coding(const struct cache_rules *rules, const struct http_head *request,
+			enum cache_coding *ret_coding);
+
 /* What cache_rules_strip() has taken out of a response. */
 struct cache_stripped {
 	struct http_head own; /* fields for the client alone that asked */

@@ -91,7 +91,7 @@ enum storable storable(const struct http_head *request, const struct http_head *
 		return STORABLE_NOT_METHOD;
 	if (!status_may(fresh))
 		return STORABLE_NOT_STATUS;
-	if (says_no_store(fresh) || request_says_no_store(request))
+	if (says_no_store(fresh))
 		return STORABLE_NOT_NO_STORE;
 	if (cache_control_says(&fresh->control, CACHE_PRIVATE))
 		return STORABLE_NOT_PRIVATE;
@@ -99,5 +99,7 @@ enum storable storable(const struct http_head *request, const struct http_head *
 		return STORABLE_NOT_AUTHORIZED;
 	if (varies_by_anything(response))
 		return STORABLE_NOT_VARY;
-	return is_said(fresh) ? STORABLE : STORABLE_NOT_SAID;
+	if (!is_said(fresh))
+		return STORABLE_NOT_SAID;
+	return request_says_no_store(request) ? STORABLE_NOT_WISHED : STORABLE;
 }

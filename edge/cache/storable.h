@@ -17,7 +17,8 @@
 	X(STORABLE_NOT_AUTHORIZED, "authorization") /* RFC 9111 3.5 */ \
 	X(STORABLE_NOT_VARY,      "vary")          /* Vary: * */ \
 	X(STORABLE_NOT_COOKIE,    "set-cookie")    /* RFC 9111 7.3 */ \
-	X(STORABLE_NOT_SAID,      "unsaid")        /* nothing says that it may be */
+	X(STORABLE_NOT_SAID,      "unsaid")        /* nothing says that it may be */ \
+	X(STORABLE_NOT_WISHED,    "request-no-store") /* it might be, but for who asked (RFC 9111 5.2.1.5) */
 /* clang-format on */
 enum storable {
 #define X(ID, word) ID,

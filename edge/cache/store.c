@@ -151,6 +151,18 @@ void cache_admit(struct cache *cache, struct cache_item *item, uint64_t bytes)
 	evicted_drop(cache, &evicted);
 }
 
+void cache_grew(struct cache *cache, struct cache_item *item, uint64_t bytes)
+{
+	struct cache_dropped evicted = TAILQ_HEAD_INITIALIZER(evicted);
+
+	pthread_mutex_lock(&cache->evict_lock);
+	if (item->place == CACHE_ITEM_QUEUED)
+		evict_grow(&cache->evict, &item->evict, bytes);
+	evicted_take(cache, &evicted);
+	pthread_mutex_unlock(&cache->evict_lock);
+	evicted_drop(cache, &evicted);
+}
+
 /* ---- marks -------------------------------------------------------------------------------------
  */
 
@@ -617,9 +629,11 @@ static void cache_free(struct cache *cache)
 		free(shard->buckets);
 		pthread_mutex_destroy(&shard->lock);
 	}
+	cache_coder_stop(cache);
 	cache_disk_close(cache);
 	evict_fini(&cache->evict);
 	pthread_mutex_destroy(&cache->evict_lock);
+	pthread_mutex_destroy(&cache->coder_lock);
 	purge_log_free(cache->purges);
 	free(cache->name);
 	OBJ_FREE(cache);
@@ -649,6 +663,7 @@ int cache_new(const struct cache_conf *conf, int64_t now_s, struct cache **ret_c
 				 .max_reserved = conf->memory_bytes / 2,
 				 .inactive_ms = conf->inactive_ms };
 	pthread_mutex_init(&cache->evict_lock, NULL);
+	pthread_mutex_init(&cache->coder_lock, NULL);
 	for (size_t i = 0; i < CACHE_SHARDS; i++) {
 		struct cache_shard *shard = &cache->shards[i];
 		pthread_mutex_init(&shard->lock, NULL);
@@ -660,8 +675,6 @@ int cache_new(const struct cache_conf *conf, int64_t now_s, struct cache **ret_c
 	if (r == 0 && (!all || !cache->name))
 		r = err_new(-ENOMEM);
 	if (r == 0)
-		r = cache_disk_open(cache, &conf->disk, now_s);
-	if (r == 0 && !cache->purges)
 		r = purge_log_new(&cache->purges);
 	if (r < 0) {
 		cache_free(cache);

@@ -31,9 +31,12 @@ struct cache_conf {
 	struct cache_disk_conf disk;
 };
 
-/* `now_s`: the wall time. One reference is the caller's; the last one given back waits for the
- * disk. Errors: -ENOMEM. */
+/* In memory. `now_s`: the wall time. One reference is the caller's; the last one given back waits
+ * for the disk. Errors: -ENOMEM. */
 int cache_new(const struct cache_conf *conf, int64_t now_s, struct cache **ret_cache);
+/* Begins to use the disk that conf names, the first time that it is called; before any other thread
+ * knows the store. A disk that cannot be used is said, and done without. */
+void cache_open_disk(struct cache *cache, const struct cache_conf *conf, int64_t now_s);
 struct cache *cache_ref(struct cache *cache);
 void cache_unref(struct cache *cache); /* NULL is fine */
 /* A reload. */

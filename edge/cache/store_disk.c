@@ -21,7 +21,8 @@ enum {
 /* ---- opening -----------------------------------------------------------------------------------
  */
 
-static int purges_open(struct cache *cache, const struct cache_disk_conf *conf, int64_t now_s)
+static int purges_open(const struct cache_disk_conf *conf, int64_t now_s,
+		       struct purge_file **ret_file, struct purge_log **ret_log)
 {
 	char path[PATH_BYTES];
 	int len = snprintf(path, sizeof(path), "%s/purges", conf->path);
@@ -30,10 +31,10 @@ static int purges_open(struct cache *cache, const struct cache_disk_conf *conf, 
 		return err_new(-ENAMETOOLONG);
 	if (mkdir(conf->path, 0700) < 0 && errno != EEXIST)
 		return err_new(-errno);
-	return err_pass(purge_file_open(path, now_s, &cache->purge_file, &cache->purges));
+	return err_pass(purge_file_open(path, now_s, ret_file, ret_log));
 }
 
-int cache_disk_open(struct cache *cache, const struct cache_disk_conf *conf, int64_t now_s)
+static int open_both(struct cache *cache, const struct cache_disk_conf *conf, int64_t now_s)
 {
 	const struct disk_conf disk = {
 		.path = conf->path,
@@ -41,20 +42,36 @@ int cache_disk_open(struct cache *cache, const struct cache_disk_conf *conf, int
 		.max_bytes = conf->size_bytes,
 		.n_readers = conf->readers,
 	};
+	struct purge_file *file;
+	struct purge_log *log;
 
-	if (!conf->set)
-		return 0;
-	int r = purges_open(cache, conf, now_s);
-	if (r == 0)
-		r = disk_open(&disk, &cache->disk);
+	int r = purges_open(conf, now_s, &file, &log);
+	if (r < 0)
+		return err_pass(r);
+	r = disk_open(&disk, &cache->disk);
 	if (r < 0) {
-		/* Without the log of purges nobody knows what of it may serve. */
-		LOG_ERROR("cache.disk", kv_str("store", cache->name), kv_str("path", conf->path),
-			  kv_err(r), kv_str("then", "nothing is kept on disk"));
-		purge_file_close(TAKE(cache->purge_file));
-		purge_log_free(TAKE(cache->purges));
+		purge_file_close(file);
+		purge_log_free(log);
+		return err_pass(r);
 	}
+	purge_log_free(cache->purges);
+	cache->purges = log;
+	cache->purge_file = file;
 	return 0;
+}
+
+void cache_open_disk(struct cache *cache, const struct cache_conf *conf, int64_t now_s)
+{
+	if (cache->opened || !conf->disk.set) {
+		cache->opened = true;
+		return;
+	}
+	cache->opened = true;
+	int r = open_both(cache, &conf->disk, now_s);
+	if (r < 0) /* without the log of purges nobody knows what of it may serve */
+		LOG_ERROR("cache.disk", kv_str("store", cache->name),
+			  kv_str("path", conf->disk.path), kv_err(r),
+			  kv_str("then", "nothing is kept on disk"));
 }
 
 void cache_disk_close(struct cache *cache)

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "core/loop_thread.h"
 #include "edge/cache/disk.h"
 #include "edge/cache/purge_file.h"
 #include "edge/cache/store.h"
@@ -38,12 +39,17 @@ struct cache {
 	struct purge_log *purges;
 	struct purge_file *purge_file; /* NULL: the log lasts as long as we do */
 	struct disk *disk;             /* NULL: none */
+	bool opened;                   /* the disk, if there is one: cache_open_disk() */
 	int64_t inactive_ms;           /* atomic */
 	uint64_t n_flights;            /* atomic, as all below */
 	uint64_t reserved, max_reserved;
 	uint64_t n_evicted, n_purged, n_objects, n_generations;
 	pthread_mutex_t evict_lock;
 	struct evict evict;
+	pthread_mutex_t coder_lock; /* of its beginning */
+	bool coder_begun, coder_runs;
+	uint32_t n_coding; /* atomic: bodies that wait for it */
+	struct loop_thread coder;
 };
 
 /* What is known of a key beside what is stored: replaced, but for its numbers. */
@@ -121,13 +127,19 @@ void cache_vary_learn(struct cache_flight *flight, struct span vary);
 /* ---- store_disk.c: under no lock ----------------------------------------------------------------
  */
 
-/* A disk that cannot be used is said, and done without. */
-int cache_disk_open(struct cache *cache, const struct cache_disk_conf *conf, int64_t now_s);
 void cache_disk_close(struct cache *cache);
 /* All of these do nothing without a disk. */
 void cache_disk_put(struct cache *cache, struct cache_object *object);
 void cache_disk_put_vary(struct cache *cache, const struct cache_mark *mark);
 void cache_disk_drop(struct cache *cache, struct span key);
+
+/* It takes so much more memory than when it was admitted. */
+void cache_grew(struct cache *cache, struct cache_item *item, uint64_t bytes);
+
+/* ---- coder.c ------------------------------------------------------------------------------------
+ */
+
+void cache_coder_stop(struct cache *cache);
 
 /* ---- flight.c: under the shard's lock -----------------------------------------------------------
  */

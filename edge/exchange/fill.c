@@ -139,23 +139,13 @@ static bool stored_serves(struct fill *fill)
 	return true;
 }
 
-/* Is it not stored for what this one client said? Then the next one's may be. */
-static bool is_askers_doing(const struct fill *fill)
-{
-	struct cache_control asked;
-
-	reuse_read_request(&fill->asked, &asked);
-	return fill->no_store || cache_control_says(&asked, CACHE_NO_STORE) ||
-	       http_head_find(&fill->asked, HTTP_NAME_AUTHORIZATION);
-}
-
-/* What comes is the leader's alone, and everybody else asks for himself. */
-static void pass(struct fill *fill, struct http_head *head, bool end)
+/* What comes is the leader's alone, and everybody else asks for himself. `lasts`: the next response
+ * will hardly be another; an error says nothing of it. */
+static void pass(struct fill *fill, struct http_head *head, bool end, bool lasts)
 {
 	struct exchange *leader = TAKE(fill->leader);
-	/* An error says nothing of the next response. */
-	bool lasts = head->status < 500 && !is_askers_doing(fill);
-	int64_t pass_s = lasts ? cache_rules_conf(fill->rules)->pass_ms / 1000 : 0;
+	int64_t pass_s =
+		lasts && head->status < 500 ? cache_rules_conf(fill->rules)->pass_ms / 1000 : 0;
 
 	cache_flight_pass(fill->flight, now_s(fill) + pass_s);
 	flight_drop(fill);
@@ -187,6 +177,7 @@ static int object_begin(struct fill *fill, struct http_head *head, const struct 
 		.stamp = cache_flight_stamp(fill->flight),
 		.head = head,
 		.life = *life,
+		.codable = cache_rules_codable(fill->rules, head),
 		.has_length = head->body != HTTP_BODY_STREAM && head->body != HTTP_BODY_UNTIL_CLOSE,
 		.length = head->body == HTTP_BODY_LENGTH ? head->body_length : 0,
 		.body_of = body_of,
@@ -196,6 +187,8 @@ static int object_begin(struct fill *fill, struct http_head *head, const struct 
 	struct span vary = SPAN_NONE;
 
 	int r = vary_learn(fill, head, &vary);
+	if (r == 0 && !body_of) /* what is stored has been forwarded */
+		r = forward_response(fill->world->forward, head, &fill->arena);
 	if (r == 0)
 		r = cache_rules_strip(fill->rules, head, &fill->arena, &stripped);
 	if (r < 0)
@@ -327,6 +320,27 @@ static bool is_failure(unsigned status) /* RFC 5861 4 */
 	return status == 500 || (status >= 502 && status <= 504);
 }
 
+/* Nobody hears of it, or the leader does not, who has asked for that. */
+static bool failure_hidden(struct fill *fill)
+{
+	struct exchange *leader = fill->leader;
+
+	if (stored_serves(fill))
+		return true;
+	if (!leader || !lookup_outlives(leader)) /* which leaves us */
+		return false;
+	cache_flight_pass(fill->flight, now_s(fill));
+	flight_drop(fill);
+	return true;
+}
+
+/* What one client asks for is no reason for others not to wait. */
+static bool is_of_client(const struct fill *fill, enum storable verdict)
+{
+	return fill->no_store || verdict == STORABLE_NOT_AUTHORIZED ||
+	       verdict == STORABLE_NOT_WISHED;
+}
+
 /* Is its size one that we keep? One that is not known is found out. */
 static bool size_fits(const struct fill *fill, const struct http_head *head)
 {
@@ -355,19 +369,16 @@ static void on_head(void *arg, struct http_head *head, bool end)
 			fill_failed(fill, REASON_MEMORY);
 		return;
 	}
-	if (is_failure(head->status) && stored_serves(fill))
+	if (is_failure(head->status) && failure_hidden(fill))
 		return;
 	enum storable verdict = cache_rules_judge(fill->rules, &fill->asked, head, fill->asked_at_s,
 						  now_s(fill), &life);
 	if (fill->no_store || verdict != STORABLE || !size_fits(fill, head)) {
-		pass(fill, head, end);
+		pass(fill, head, end, !is_of_client(fill, verdict));
 		return;
 	}
-	int r = forward_response(fill->world->forward, head, &fill->arena);
-	if (r == 0)
-		r = object_begin(fill, head, &life, NULL);
-	if (r < 0) {
-		pass(fill, head, end);
+	if (object_begin(fill, head, &life, NULL) < 0) {
+		pass(fill, head, end, true);
 		return;
 	}
 	if (end && cache_writer_end(&fill->writer))

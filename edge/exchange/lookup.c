@@ -265,6 +265,8 @@ static enum exchange_step ask(struct exchange *x, bool pass)
 	bool alone =
 		lookup->bypass || (lookup->say && cache_control_says(lookup->say, CACHE_NO_CACHE));
 
+	bool no_store = lookup->no_store ||
+			(lookup->say && cache_control_says(lookup->say, CACHE_NO_STORE));
 	bool on_disk = !lookup->stored && !alone && cache_load_can(store, &lookup->key);
 
 	if (only_if_cached(lookup) && !on_disk) { /* RFC 9111 5.2.1.7 */
@@ -275,8 +277,8 @@ static enum exchange_step ask(struct exchange *x, bool pass)
 		return ask_alone(x, LOOKUP_PASS);
 	if (pass && !alone && !on_disk)
 		return ask_alone(x, LOOKUP_PASS);
-	if (lookup->no_store || (!lookup->stored && !on_disk && min_uses > 1 &&
-				 cache_count_use(store, &lookup->key) < min_uses))
+	if (no_store || (!lookup->stored && !on_disk && min_uses > 1 &&
+			 cache_count_use(store, &lookup->key) < min_uses))
 		return ask_alone(x, LOOKUP_BYPASS);
 	int r = alone ? cache_lead(store, &lookup->key, &lookup->flight)
 		      : cache_join(store, &lookup->key, lookup->stored, &lookup->flight);
@@ -347,20 +349,27 @@ static bool is_ours(struct exchange *x, const struct cache_object *object)
 	return span_eq(lookup->key.text, cache_item_key(&object->item));
 }
 
-/* The origin has failed; the one that led the flight has looked whether what is stored may serve
- * in general, we look for this request. */
-static enum exchange_step flight_failed(struct exchange *x, enum close_reason reason)
+bool lookup_outlives(struct exchange *x)
 {
 	struct lookup *lookup = x->lookup;
 	struct reuse_life life;
 
-	if (lookup->stored) {
-		cache_object_life(lookup->stored, &life);
-		if (reuse_after_failure(&life, now_s(x), lookup->say)) {
-			lookup_leave(x); /* the flight has nothing to read */
-			return serve(x, lookup->stored, LOOKUP_STALE);
-		}
-	}
+	if (!lookup->stored)
+		return false;
+	cache_object_life(lookup->stored, &life);
+	if (!reuse_after_failure(&life, now_s(x), lookup->say))
+		return false;
+	lookup_leave(x); /* there is nothing to read in the flight */
+	serve(x, lookup->stored, LOOKUP_STALE);
+	return true;
+}
+
+/* The origin has failed; the one that led the flight has looked whether what is stored may serve
+ * in general, we look for this request. */
+static enum exchange_step flight_failed(struct exchange *x, enum close_reason reason)
+{
+	if (lookup_outlives(x))
+		return STEP_WAIT;
 	exchange_fail(x, reason);
 	return STEP_WAIT;
 }
@@ -462,11 +471,13 @@ void lookup_fill_ended(struct exchange *x)
 static void url_invalidate(struct exchange *x, const struct http_head *request)
 {
 	const struct cache_rules *rules = x->route->cache;
-	struct http_head asked = *request; /* what is stored answers a GET */
+	struct http_head stored = *request;
 	struct cache_key key;
 
-	asked.method_text = http_method_text(HTTP_METHOD_GET);
-	if (cache_key_make(&cache_rules_conf(rules)->key, &asked, x->arena, &key) == 0)
+	stored.method =
+		HTTP_METHOD_GET; /* whose responses are stored: the method may be in the key */
+	stored.method_text = SPAN_LIT("GET");
+	if (cache_key_make(&cache_rules_conf(rules)->key, &stored, x->arena, &key) == 0)
 		cache_invalidate(cache_rules_store(rules), &key);
 }
 

@@ -83,6 +83,9 @@ int lookup_own_fields(struct exchange *x, const struct http_head *own);
 /* The response is for us alone, and so is the fetch; its head has come. */
 void lookup_hand_over(struct exchange *x, struct fetch *fetch, struct http_head *head, bool end);
 void lookup_fill_ended(struct exchange *x);
+/* The origin has failed: may what is stored serve this client after all (RFC 5861 4)? Then it does,
+ * and waits for the flight no more. */
+bool lookup_outlives(struct exchange *x);
 
 /* An origin has answered this client alone. An unsafe request that has succeeded makes what is
  * stored of its URL untrue (RFC 9111 4.4), as does a HEAD that speaks of something else (4.3.5). */

@@ -75,6 +75,16 @@ static int age_add(struct exchange *x, const struct cache_object *object, struct
 	return text.at ? err_pass(http_head_add(head, HTTP_NAME_AGE, text)) : err_new(-ENOBUFS);
 }
 
+/* HTTP/1.1 has trailers behind chunks alone: who takes them does without a length. */
+static void trailers_room(const struct http_head *request, struct http_head *head)
+{
+	if (request->version_major > 1 || !request->takes_trailers || head->status == 206 ||
+	    head->body != HTTP_BODY_LENGTH)
+		return;
+	head->body = HTTP_BODY_STREAM;
+	head->has_length = false;
+}
+
 static int head_compose(struct exchange *x, struct http_head **ret_head)
 {
 	const struct cache_object *object = x->lookup->reader.object;
@@ -104,7 +114,11 @@ static int head_compose(struct exchange *x, struct http_head **ret_head)
 	if (r == 0)
 		r = serve_status_add(x, head);
 	if (r == 0)
+		r = serve_code(x, head);
+	if (r == 0)
 		r = serve_select(x, head);
+	if (whole && object->trailers)
+		trailers_room(x->request, head);
 	*ret_head = head;
 	return err_pass(r);
 }
@@ -117,7 +131,7 @@ static int trailers_give(struct exchange *x)
 	const struct cache_trailers *kept = x->lookup->reader.object->trailers;
 	struct http_head *trailers;
 
-	if (!kept)
+	if (!kept || x->response->status == 206) /* they are of the whole */
 		return 0;
 	trailers = ARENA_NEW(x->arena, struct http_head);
 	int r = trailers ? http_head_init(trailers, x->arena) : err_new(-ENOBUFS);

@@ -11,6 +11,13 @@
 bool serve_begin(struct exchange *x, struct cache_object *object);
 /* Head and body, as far as there is room and the body is there; again when more is. */
 enum exchange_step serve_step(struct exchange *x);
+/* ---- serve_coded.c: in which coding ------------------------------------------------------------
+ */
+
+/* The head and the reader become those of the compressed body, if there is one and the client takes
+ * it. Errors: -ENOBUFS. */
+int serve_code(struct exchange *x, struct http_head *head);
+
 /* ---- serve_part.c: which part of it -------------------------------------------------------------
  */
 

@@ -338,17 +338,24 @@ static int status_line_read(struct span *bytes, struct http_head *head)
 }
 
 /* RFC 9112 6.3: what is not chunked in the end lasts until the close, and nothing can follow it
- * that would be read wrongly. A word that nobody knows is taken for no coding at all; what we know
- * and do not undo would reach the client undone, and unsaid. */
+ * that would be read wrongly. A word that nobody knows is taken for no coding at all. What we know
+ * and do not undo would reach the client undone, and unsaid; what looks like chunked was meant to.
+ */
 static bool is_unknown_coding(const struct h1_special *special)
 {
-	static const char *const known[] = { "chunked",  "gzip",       "x-gzip",
-					     "compress", "x-compress", "deflate" };
+	static const char *const known[] = { "gzip", "x-gzip", "compress", "x-compress",
+					     "deflate" };
+	const struct span chunked = SPAN_LIT("chunked");
+	struct span coding = special->coding;
 
-	if (special->n_codings != 1 || special->n_lengths || !http_is_token(special->coding))
+	if (special->n_codings != 1 || special->n_lengths || !http_is_token(coding))
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
-		if (span_ieq(special->coding, span_str(known[i])))
+		if (span_ieq(coding, span_str(known[i])))
+			return false;
+	}
+	for (size_t i = 0; i + chunked.len <= coding.len; i++) {
+		if (span_ieq(span_first(span_from(coding, i), chunked.len), chunked))
 			return false;
 	}
 	return true;

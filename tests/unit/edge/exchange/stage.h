@@ -366,7 +366,7 @@ static inline void stage_open_pool(struct stage *stage)
 static inline void stage_open_world(struct stage *stage)
 {
 	static const char *const pools[] = { "app" };
-	const struct route_pools names = { pools, 1 };
+	const struct route_pools names = { .names = pools, .n = 1 };
 
 	stage->routes[0] =
 		(struct route_conf){ .path = { "/app" }, .proxy = { .set = true, .pool = "app" } };

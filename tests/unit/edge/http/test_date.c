@@ -44,7 +44,7 @@ static void dates_are_read_in_three_forms(void **state)
 		{ "Sun, 6 Nov 1994 08:49:37 GMT", -1 },
 		{ "Sun, 06 Nov 1994 08:49:37 UTC", -1 },
 		{ "Sun, 06 Nov 1994 08:49:37 +0000", -1 },
-		{ "Sun, 06 nov 1994 08:49:37 GMT", -1 },
+		{ "sUN, 06 nov 1994 08:49:37 gmt", 784111777 },
 		{ "Sun, 06 Nov 1994 08:49:37 GMT ", -1 },
 		{ "Sun, 06 Nov 1994  8:49:37 GMT", -1 },
 		{ "Sun, 06 Nov 94 08:49:37 GMT", -1 },

@@ -13,7 +13,7 @@
 #include "edge/route/route.h"
 
 static const char *const pool_names[] = { "app", "files" };
-static const struct route_pools pools = { pool_names, ARRAY_LEN(pool_names) };
+static const struct route_pools pools = { .names = pool_names, .n = ARRAY_LEN(pool_names) };
 
 static struct route_conf proxy(const char *prefix, const char *pool)
 {

@@ -11,7 +11,7 @@
 #include "core/obj.h"
 #include "edge/route/service.h"
 
-static const struct route_pools no_pools = { NULL, 0 };
+static const struct route_pools no_pools = { .n = 0 };
 static struct route_conf root = { .path = { "/" }, .respond = { true, 200, "", "" } };
 
 struct row {
