@@ -113,7 +113,7 @@ static void query_put(struct writer *writer, const struct question *question)
 		put(writer, span_from(request->target, request->path.len));
 		return;
 	}
-	while (rest.len && span_cut(&rest, '&', &param)) {
+	while (span_cut(&rest, '&', &param)) {
 		if (!param_counts(conf, param))
 			continue;
 		put(writer, any ? SPAN_LIT("&") : SPAN_LIT("?"));
