@@ -360,7 +360,7 @@ int cache_key_vary(const struct cache_key *key, struct span vary, const struct h
 		   struct arena *arena, struct cache_key *ret_key)
 {
 	const struct variant variant = { key, request, vary };
-	struct span text;
+	struct span text = SPAN_NONE;
 
 	int r = text_make(variant_put, &variant, arena, &text);
 	if (r < 0)
