@@ -35,7 +35,7 @@ def victim_is_safe(site, path: str, n: int = 2) -> bool:
     "X-Forwarded-By", "X_Forwarded_Host", "X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Original-URL", "X-Rewrite-URL",
     "X-Original-Host", "X-Original-URI", "X-Host", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override",
     "X-HTTP-Host-Override", "X-Original-Method", "X-URL-Scheme", "Front-End-Https", "X-Request-URI", "X-Rewrite-URI",
-    "X-Script-Name", "X-Envoy-Original-Path", "X-ProxyUser-Ip", "X-Original-Url", "X_Original_URL"])
+    "X-Script-Name", "X-Envoy-Original-Path", "X_Original_URL"])
 def test_a_claim_about_the_request_does_not_reach_others(cache_edge, site, shown, name):
     cache_edge.ask_h1(shown, fields={name: EVIL}) if site.version == "h1" else \
         cache_edge.ask_h2(shown, fields={name: EVIL})
@@ -43,7 +43,7 @@ def test_a_claim_about_the_request_does_not_reach_others(cache_edge, site, shown
 
 
 @pytest.mark.parametrize("name", ["Range", "If-None-Match", "If-Modified-Since", "If-Range", "If-Match", "Connection",
-                                  "Expect-Ct", "Upgrade"])
+                                  "Upgrade"])
 def test_what_is_for_one_exchange_alone_does_not_reach_others(cache_edge, shown, site, name):
     cache_edge.ask_h1(shown, fields={name: EVIL})
     assert victim_is_safe(site, shown)
@@ -157,7 +157,9 @@ def test_an_error_that_a_large_field_has_caused_is_for_its_sender_alone(site, st
         peer.sock.sendall(plain("too large", f"{status} No") if large else ok("fine"))
     path = site.says(answer, route)
     assert site.get(path, X_Large="x" * 4000).status == status
-    assert site.get(path).body == b"fine"
+    got = site.get(path)
+    assert (got.body, got.cache) == (b"fine", "miss"), "nor does it turn the cache off"
+    assert site.get(path).cache == "hit"
 
 
 def test_an_error_for_a_wrong_character_is_for_its_sender_alone(site):
@@ -169,7 +171,7 @@ def test_an_error_for_a_wrong_character_is_for_its_sender_alone(site):
 
 
 def test_a_target_that_is_too_long_is_for_its_sender_alone(site, shown):
-    site.get(shown + "?" + "x" * 100_000)
+    site.get(shown + "?" + "x" * 15_000)
     assert site.get(shown).status == 200
 
 
@@ -181,8 +183,6 @@ def test_a_method_that_nobody_knows_is_for_its_sender_alone(site, shown):
 # -- hostile origins -----------------------------------------------------------------------------------
 
 SPLITS = {
-    "a second response in the body": ok("") + ok(EVIL),
-    "a bare line feed in a value": b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nX-A: a\nContent-Length: 0\r\n\r\n",
     "a bare carriage return": b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nX-A: a\rX-B: b\r\nContent-Length: 0\r\n\r\n",
     "a nul": b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nX-A: a\0b\r\nContent-Length: 0\r\n\r\n",
     "a folded line": b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nX-A: a\r\n evil-4711: 1\r\nContent-Length: 0\r\n\r\n",
@@ -192,7 +192,7 @@ SPLITS = {
     "a length below nothing": b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: -1\r\n\r\nevil-4711",
     "a length with a sign": b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: +9\r\n\r\nevil-4711",
     "a vast length": b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 99999999999999999999\r\n\r\nevil-4711",
-    "an unknown coding": b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nTransfer-Encoding: evil-4711\r\n\r\nx",
+    "chunks within a coding": b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nTransfer-Encoding: chunked, gzip\r\n\r\nevil-4711",
     "a wrong chunk": head(Transfer_Encoding="chunked", Cache_Control="max-age=60") + b"zz\r\nevil-4711\r\n0\r\n\r\n",
     "a chunk that is too long": head(Transfer_Encoding="chunked", Cache_Control="max-age=60") + b"4\r\nevil-4711\r\n0\r\n\r\n",
     "no status": b"HTTP/1.1\r\nCache-Control: max-age=60\r\n\r\nevil-4711",
@@ -207,9 +207,16 @@ def test_what_is_no_response_is_not_stored_for_others(site, what):
         raise EOFError
     path = site.says(in_turn(*[hostile] * 6, ok("good")))
     site.get(path)
-    until(lambda: site.get(path).body == b"good" or site.asked(path) > 7, "a good one comes")
-    assert EVIL not in site.get(path).body.decode()
-    assert site.get(path).body in (b"good", b"")
+    until(lambda: site.get(path).body == b"good", "a good one comes", 10)
+    assert site.get(path).body == b"good"
+
+
+def test_a_second_response_in_the_body_of_the_first_is_nobodys(site):
+    def hostile(_seen, peer):
+        peer.sock.sendall(ok("") + ok(EVIL))
+        raise EOFError
+    path = site.says(hostile)
+    assert [site.get(path).body for _ in range(3)] == [b""] * 3
 
 
 def test_the_rest_of_a_body_that_was_too_long_is_nobodys_response(site):
