@@ -215,7 +215,8 @@ void cache_flight_head(struct cache_flight *flight, struct cache_object *object,
 
 	MUST(key->url_hash == flight->key.url_hash && flight->state == FLIGHT_ASKED);
 	pthread_mutex_lock(&flight->shard->lock);
-	if (vary.len)
+	/* Invalidated since it was read, the generation in it may not come back. */
+	if (vary.len && !flight->spoiled)
 		mark = cache_vary_set(flight->cache, flight->shard, key, vary, &dropped);
 	/* Who asks for this variant from now on finds it by the variant's key. */
 	flight->key = *key;

@@ -101,6 +101,8 @@ static int object_make(struct cache_load *load, const struct cache_record *recor
 	struct http_head head, trailers;
 	struct arena arena;
 
+	if (!packed_is_sound(record->head) || !packed_is_sound(record->trailers))
+		return err_new(-EBADMSG);
 	arena_init(&arena, ARENA_MAX_BYTES);
 	uint32_t *tags = arena_take(&arena, record->tags.len + 1);
 	int r = tags ? http_head_init(&head, &arena) : err_new(-ENOBUFS);

@@ -15,12 +15,14 @@
 struct stage {
 	struct cache *cache;
 	struct arena arena;
+	struct reuse_life life; /* of what stage_head() makes; zero: a sample's */
 };
 
 static inline void stage_init(struct stage *stage, uint64_t memory_bytes)
 {
 	const struct cache_conf conf = { .name = "test", .memory_bytes = memory_bytes };
 
+	stage->life = (struct reuse_life){ 0 };
 	arena_init(&stage->arena, 64 << 20);
 	assert_int_equal(cache_new(&conf, SAMPLE_BORN_S, &stage->cache), 0);
 }
@@ -137,6 +139,7 @@ static inline struct cache_object *stage_head(struct stage *stage, struct cache_
 		assert_int_equal(cache_key_vary(&key, names, &request, &stage->arena, &key), 0);
 	struct cache_object_setup setup = stage_setup(&key);
 	setup.stamp = cache_flight_stamp(flight);
+	setup.life = stage->life;
 	struct cache_object *object = sample_object(setup);
 	cache_writer_init(writer, object);
 	cache_flight_head(flight, object, &key, names);

@@ -151,6 +151,42 @@ static void a_number_or_a_length_that_cannot_be_is_refused(void **state)
 	}
 }
 
+static void only_what_a_parser_would_leave_is_sound(void **state)
+{
+	static const struct {
+		enum http_name id;
+		const char *name;
+		struct span value;
+		bool sound;
+	} rows[] = {
+		{ HTTP_NAME_OTHER, "x-odd", SPAN_LIT("a b\t\"\xff"), true },
+		{ HTTP_NAME_ETAG, "eTaG", SPAN_LIT("\"a\""), true },
+		{ HTTP_NAME_ETAG, "x-odd", SPAN_LIT("\"a\""), false },
+		{ HTTP_NAME_OTHER, "ETag", SPAN_LIT("\"a\""), false },
+		{ HTTP_NAME_OTHER, "", SPAN_LIT("a"), false },
+		{ HTTP_NAME_OTHER, "a:", SPAN_LIT("a"), false },
+		{ HTTP_NAME_OTHER, "a b", SPAN_LIT("a"), false },
+		{ HTTP_NAME_OTHER, "x-odd", SPAN_LIT("a\r\nb: c"), false },
+		{ HTTP_NAME_OTHER, "x-odd", SPAN_LIT("a\nb"), false },
+		{ HTTP_NAME_OTHER, "x-odd", SPAN_LIT("a\0b"), false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct http_field fields[2] = {
+			{ SPAN_LIT("a"), SPAN_LIT("b"), HTTP_NAME_OTHER },
+			{ span_str(rows[i].name), rows[i].value, (uint16_t)rows[i].id },
+		};
+		struct http_head head = { .fields = fields, .n_fields = 2 };
+		struct span run = run_of(&head);
+		if (packed_is_sound(run) != rows[i].sound)
+			fail_msg("row %zu", i);
+		assert_false(packed_is_sound(span_first(run, run.len - 1)));
+		run_free(run);
+	}
+	assert_true(packed_is_sound(SPAN_NONE));
+}
+
 static void more_fields_than_a_head_may_have_are_refused(void **state)
 {
 	struct http_head head, again;
@@ -177,6 +213,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_run_that_was_cut_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_number_or_a_length_that_cannot_be_is_refused,
 						setup, teardown),
+		cmocka_unit_test(only_what_a_parser_would_leave_is_sound),
 		cmocka_unit_test_setup_teardown(more_fields_than_a_head_may_have_are_refused, setup,
 						teardown),
 	};

@@ -133,6 +133,105 @@ static void full_arena_says_no_and_the_head_stays(void **state)
 	arena_fini(&small);
 }
 
+static void same_texts(const struct http_head *a, const struct http_head *b)
+{
+	assert_true(span_eq(a->method_text, b->method_text) && span_eq(a->scheme, b->scheme));
+	assert_true(span_eq(a->authority, b->authority) && span_eq(a->host, b->host));
+	assert_true(span_eq(a->target, b->target) && span_eq(a->path, b->path));
+	assert_true(span_eq(a->query, b->query) && span_eq(a->upgrade, b->upgrade));
+	assert_true(span_eq(a->reason, b->reason));
+	assert_int_equal(a->n_fields, b->n_fields);
+	for (uint16_t i = 0; i < a->n_fields; i++) {
+		assert_int_equal(a->fields[i].id, b->fields[i].id);
+		assert_true(span_eq(a->fields[i].name, b->fields[i].name));
+		assert_true(span_eq(a->fields[i].value, b->fields[i].value));
+	}
+}
+
+/* All of its text in that arena. */
+static struct http_head head_in(struct arena *in)
+{
+	struct http_head head;
+
+	assert_int_equal(http_head_init(&head, in), 0);
+	head.method_text = arena_copy(in, SPAN_LIT("GET"));
+	head.scheme = arena_copy(in, SPAN_LIT("https"));
+	head.authority = arena_copy(in, SPAN_LIT("h:1"));
+	head.host = arena_copy(in, SPAN_LIT("h"));
+	head.target = arena_copy(in, SPAN_LIT("/a?b"));
+	head.path = arena_copy(in, SPAN_LIT("/a"));
+	head.query = arena_copy(in, SPAN_LIT("b"));
+	head.upgrade = arena_copy(in, SPAN_LIT("websocket"));
+	head.reason = arena_copy(in, SPAN_LIT("Fine"));
+	head.status = 299;
+	head.body = HTTP_BODY_LENGTH;
+	head.body_length = 7;
+	for (int i = 0; i < 30; i++)
+		assert_int_equal(http_head_add_other(&head, arena_copy(in, SPAN_LIT("x-some")),
+						     arena_copy(in, SPAN_LIT("value"))),
+				 0);
+	assert_int_equal(http_head_add(&head, HTTP_NAME_ETAG, arena_copy(in, SPAN_LIT("\"a\""))),
+			 0);
+	return head;
+}
+
+static void a_copy_lives_in_another_arena(void **state)
+{
+	struct http_head head, copy, wanted = head_in(&arena);
+	struct arena other;
+
+	(void)state;
+	arena_init(&other, 65536);
+	head = head_in(&other);
+	assert_int_equal(http_head_copy(&head, &arena, &copy), 0);
+	arena_fini(&other);
+	same_texts(&copy, &wanted);
+	assert_int_equal(copy.status, 299);
+	assert_int_equal(copy.body, HTTP_BODY_LENGTH);
+	assert_int_equal(copy.body_length, 7);
+	assert_ptr_equal(copy.arena, &arena);
+}
+
+static void a_copy_grows_apart_from_the_first(void **state)
+{
+	struct http_head head, copy;
+
+	(void)state;
+	assert_int_equal(http_head_init(&head, &arena), 0);
+	assert_int_equal(http_head_add_other(&head, SPAN_LIT("x-some"), SPAN_LIT("1")), 0);
+	assert_int_equal(http_head_copy(&head, &arena, &copy), 0);
+	while (copy.n_fields < HTTP_MAX_FIELDS)
+		assert_int_equal(http_head_add_other(&copy, SPAN_LIT("x"), SPAN_LIT("2")), 0);
+	assert_int_equal(http_head_add_other(&copy, SPAN_LIT("x"), SPAN_LIT("2")), -ENOBUFS);
+	http_head_remove_other(&copy, SPAN_LIT("x-some"));
+	assert_int_equal(head.n_fields, 1);
+	assert_true(span_eq(head.fields[0].value, SPAN_LIT("1")));
+	/* One that is full can be copied, too. */
+	assert_int_equal(http_head_add_other(&copy, SPAN_LIT("x"), SPAN_LIT("2")), 0);
+	assert_int_equal(http_head_copy(&copy, &arena, &head), 0);
+	assert_int_equal(head.n_fields, HTTP_MAX_FIELDS);
+}
+
+static void a_copy_without_room_says_so(void **state)
+{
+	struct http_head head, copy;
+	int r = -ENOBUFS;
+
+	(void)state;
+	assert_int_equal(http_head_init(&head, &arena), 0);
+	head.host = SPAN_LIT("host");
+	head.target = SPAN_LIT("/target");
+	assert_int_equal(http_head_add_other(&head, SPAN_LIT("x-some"), SPAN_LIT("value")), 0);
+	for (size_t room = 0; r < 0; room++) {
+		struct arena small;
+		assert_in_range(room, 0, 4096);
+		arena_init(&small, room);
+		r = http_head_copy(&head, &small, &copy);
+		assert_true(r == 0 || r == -ENOBUFS);
+		arena_fini(&small);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +243,9 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(fields_grow_up_to_the_limit, setup, teardown),
 		cmocka_unit_test(full_arena_says_no_and_the_head_stays),
+		cmocka_unit_test_setup_teardown(a_copy_lives_in_another_arena, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_copy_grows_apart_from_the_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_copy_without_room_says_so, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
