@@ -33,6 +33,7 @@ ROUTES = {
     "uses": {"min_uses": 3},
     "small": {"max_object": "64KiB"},
     "pass": {"pass": "1s"},
+    "nopass": {"pass": "0s"},
     "compress": {"compress": ["br", "gzip"]},
     "swr": {"stale_while_revalidate": "1m"},
     "nosie": {"stale_if_error": "0s"},
