@@ -259,7 +259,7 @@ static const struct conf_section cache_valid_section = {
 static const struct conf_choice cache_set_cookies[] = { { "explicit", CACHE_COOKIE_EXPLICIT }, { "refuse", CACHE_COOKIE_REFUSE }, { "strip", CACHE_COOKIE_STRIP }, { NULL, 0 } };
 static const struct conf_key cache_keys[] = {
 	CONF_STRING  (struct cache_rules_conf, store, CONF_REQUIRED, CONF_NO_INITIAL, "the store, by its name in `stores`"),
-	CONF_MAP     (struct cache_rules_conf, valid, n_valid, &cache_valid_section, "how long a response is fresh that does not say so itself: `{\"200\": 60m, \"404\": 1m, any: 10s}`"),
+	CONF_MAP     (struct cache_rules_conf, valid, n_valid, &cache_valid_section, "how long a response is fresh that does not say so itself: `{\"200\": 60m, \"404\": 1m, any: 10s}`. `any` and `4xx` leave out what speaks of one request alone: 400, 406, 408, 411 to 417, 421 to 431"),
 	CONF_SECTION (struct cache_rules_conf, key, &cache_key_section, CONF_OPTIONAL, "what tells one stored response from another"),
 	CONF_LIST_OF (struct cache_rules_conf, bypass, n_bypass, CONF_TYPE_STRING, CONF_OPTIONAL, "ask the origin, and store what it says, when one of these, variables expanded, is neither empty nor `0`: `[$header_x_refresh]`"),
 	CONF_LIST_OF (struct cache_rules_conf, no_store, n_no_store, CONF_TYPE_STRING, CONF_OPTIONAL, "store nothing of it, likewise"),

@@ -122,6 +122,14 @@ static void query_put(struct writer *writer, const struct question *question)
 	}
 }
 
+static void authority_put(struct writer *writer, const void *what)
+{
+	const struct http_head *request = what;
+
+	put(writer, request->host);
+	put(writer, port_of(request));
+}
+
 static void url_put(struct writer *writer, const void *what)
 {
 	const struct question *question = what;
@@ -132,10 +140,8 @@ static void url_put(struct writer *writer, const void *what)
 		put(writer, SPAN_LIT(":"));
 	}
 	put(writer, SPAN_LIT("//"));
-	if (question->conf->host) {
-		put(writer, request->host);
-		put(writer, port_of(request));
-	}
+	if (question->conf->host)
+		authority_put(writer, request);
 	put(writer, request->path);
 	query_put(writer, question);
 }
@@ -146,6 +152,12 @@ static void target_put(struct writer *writer, const void *what)
 
 	put(writer, question->request->path);
 	query_put(writer, question);
+}
+
+int cache_key_authority(const struct http_head *request, struct arena *arena,
+			struct span *ret_authority)
+{
+	return err_pass(text_make(authority_put, request, arena, ret_authority));
 }
 
 int cache_key_url(const struct cache_key_conf *conf, const struct http_head *request,

@@ -36,6 +36,10 @@ int cache_key_make(const struct cache_key_conf *conf, const struct http_head *re
  * the key cannot be in the answer. Errors: -ENOBUFS. */
 int cache_key_target(const struct cache_key_conf *conf, const struct http_head *request,
 		     struct arena *arena, struct span *ret_target);
+/* host[:port] as the key has it, whatever the client's letters, dots and usual ports. Errors:
+ * -ENOBUFS. */
+int cache_key_authority(const struct http_head *request, struct arena *arena,
+			struct span *ret_authority);
 /* Goes on from the URL's key to a variant's. `vary`: names in lower case, a comma between. Errors:
  * -ENOBUFS. */
 int cache_key_vary(const struct cache_key *key, struct span vary, const struct http_head *request,

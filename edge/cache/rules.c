@@ -213,11 +213,22 @@ static void said_read(const struct cache_rules *rules, const struct http_head *r
 	targeted_read(rules, response, fresh);
 }
 
+/* Whoever can send a request that is wrong could take a page from all. Stored where the response,
+ * or the configuration by its number, says so. */
+bool cache_rules_is_of_request(uint16_t status)
+{
+	return status == 400 || status == 406 || status == 408 ||
+	       (status >= 411 && status <= 417) || (status >= 421 && status <= 431);
+}
+
 /* For a status that the response said nothing of. Below 0: nothing. */
 static int64_t valid_s(const struct cache_rules *rules, uint16_t status)
 {
 	for (size_t i = 0; i < rules->conf->n_valid; i++) {
-		if (status >= rules->valid[i].from && status <= rules->valid[i].to)
+		const struct valid *valid = &rules->valid[i];
+		if (valid->from != valid->to && cache_rules_is_of_request(status))
+			continue;
+		if (status >= valid->from && status <= valid->to)
 			return rules->valid[i].valid_s;
 	}
 	return -1;

@@ -63,6 +63,8 @@ bool cache_rules_no_store(const struct cache_rules *rules, void *facts, struct a
 
 /* Has the response's field of this name no say? */
 bool cache_rules_ignore(const struct cache_rules *rules, struct span name);
+/* Does a status speak of one request, which the next need not be like? */
+bool cache_rules_is_of_request(uint16_t status);
 /* May the response be stored, and how long does it live? `asked_at_s`: when the origin was asked.
  */
 enum storable cache_rules_judge(const struct cache_rules *rules, const struct http_head *request,

@@ -282,6 +282,16 @@ static int head_freshen(struct fill *fill, const struct http_head *news, struct 
 	return err_pass(r);
 }
 
+/* RFC 9111 4.3.3: one that names another is of something that we do not have. */
+static bool is_of_stored(const struct http_head *news, const struct http_head *head)
+{
+	const struct http_field *theirs = http_head_find(news, HTTP_NAME_ETAG);
+	const struct http_field *ours = http_head_find(head, HTTP_NAME_ETAG);
+
+	return !theirs || span_starts(theirs->value, SPAN_LIT("W/")) ||
+	       (ours && span_eq(theirs->value, ours->value));
+}
+
 /* What is stored is as good as new. */
 static int freshen(struct fill *fill, const struct http_head *news)
 {
@@ -298,7 +308,8 @@ static int freshen(struct fill *fill, const struct http_head *news)
 	r = object_begin(fill, &head, &life, fill->stored);
 	if (r < 0)
 		return err_pass(r);
-	cache_flight_land(fill->flight, verdict == STORABLE, now_s(fill));
+	bool stays = verdict == STORABLE && is_of_stored(news, &head);
+	cache_flight_land(fill->flight, stays, now_s(fill));
 	fill->filling = false;
 	flight_drop(fill);
 	return 0;
@@ -335,10 +346,10 @@ static bool failure_hidden(struct fill *fill)
 }
 
 /* What one client asks for is no reason for others not to wait. */
-static bool is_of_client(const struct fill *fill, enum storable verdict)
+static bool is_of_client(const struct fill *fill, uint16_t status, enum storable verdict)
 {
-	return fill->no_store || verdict == STORABLE_NOT_AUTHORIZED ||
-	       verdict == STORABLE_NOT_WISHED;
+	return fill->no_store || cache_rules_is_of_request(status) ||
+	       verdict == STORABLE_NOT_AUTHORIZED || verdict == STORABLE_NOT_WISHED;
 }
 
 /* Is its size one that we keep? One that is not known is found out. */
@@ -374,7 +385,7 @@ static void on_head(void *arg, struct http_head *head, bool end)
 	enum storable verdict = cache_rules_judge(fill->rules, &fill->asked, head, fill->asked_at_s,
 						  now_s(fill), &life);
 	if (fill->no_store || verdict != STORABLE || !size_fits(fill, head)) {
-		pass(fill, head, end, !is_of_client(fill, verdict));
+		pass(fill, head, end, !is_of_client(fill, head->status, verdict));
 		return;
 	}
 	if (object_begin(fill, head, &life, NULL) < 0) {

@@ -5,6 +5,8 @@
  */
 #include "edge/exchange/lookup.h"
 
+#include <ctype.h>
+
 #include "core/error.h"
 #include "core/obj.h"
 #include "edge/cache/packed.h"
@@ -107,18 +109,50 @@ static enum exchange_step ask_alone(struct exchange *x, enum lookup_outcome outc
 }
 
 /* What a shared response must not depend on, for no key holds it: a part, a condition, a claim of
- * the client's that rewriting frameworks believe. */
-static const struct span not_shared[] = {
-	{ (const uint8_t *)"X-Original-URL", 14 },
-	{ (const uint8_t *)"X-Rewrite-URL", 13 },
-	{ (const uint8_t *)"X-Original-Host", 15 },
-	{ (const uint8_t *)"X-Host", 6 },
-	{ (const uint8_t *)"X-Forwarded-Scheme", 18 },
-	{ (const uint8_t *)"X-Forwarded-Server", 18 },
-	{ (const uint8_t *)"X-HTTP-Method", 13 },
-	{ (const uint8_t *)"X-HTTP-Method-Override", 22 },
-	{ (const uint8_t *)"X-Method-Override", 17 },
+ * the client's that rewriting frameworks believe. Beginnings of names. */
+static const char *const not_shared[] = {
+	"x-original-",
+	"x-rewrite-",
+	"x-http-",
+	"x-method-override",
+	"x-host",
+	"x-forwarded-scheme",
+	"x-forwarded-server",
+	"x-url-scheme",
+	"x-request-uri",
+	"x-script-name",
+	"x-envoy-original-",
+	"front-end-https",
 };
+
+/* CGI and its kin take '_' for '-'. */
+static bool begins_as(struct span name, struct span beginning)
+{
+	if (name.len < beginning.len)
+		return false;
+	for (size_t i = 0; i < beginning.len; i++) {
+		if ((name.at[i] == '_' ? '-' : tolower(name.at[i])) != beginning.at[i])
+			return false;
+	}
+	return true;
+}
+
+static bool is_not_shared(const struct cache_key_conf *key, struct span name)
+{
+	uint8_t first = name.len ? name.at[0] | 0x20 : 0;
+
+	if (first != 'x' && first != 'f')
+		return false;
+	for (size_t i = 0; i < key->n_headers; i++) {
+		if (span_ieq(name, span_str(key->headers[i])))
+			return false; /* here the key does hold it */
+	}
+	for (size_t i = 0; i < ARRAY_LEN(not_shared); i++) {
+		if (begins_as(name, span_str(not_shared[i])))
+			return true;
+	}
+	return false;
+}
 
 static int request_share(struct exchange *x, struct http_head *upstream)
 {
@@ -126,13 +160,36 @@ static int request_share(struct exchange *x, struct http_head *upstream)
 		HTTP_NAME_RANGE,         HTTP_NAME_IF_RANGE,          HTTP_NAME_IF_MATCH,
 		HTTP_NAME_IF_NONE_MATCH, HTTP_NAME_IF_MODIFIED_SINCE, HTTP_NAME_IF_UNMODIFIED_SINCE,
 	};
+	const struct cache_key_conf *key = &cache_rules_conf(x->lookup->rules)->key;
+	uint16_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
 		http_head_remove(upstream, parts[i]);
-	for (size_t i = 0; i < ARRAY_LEN(not_shared); i++)
-		http_head_remove_other(upstream, not_shared[i]);
-	return err_pass(cache_key_target(&cache_rules_conf(x->lookup->rules)->key, x->request,
-					 x->arena, &upstream->target));
+	for (uint16_t i = 0; i < upstream->n_fields; i++) {
+		if (!is_not_shared(key, upstream->fields[i].name))
+			upstream->fields[n++] = upstream->fields[i];
+	}
+	upstream->n_fields = n;
+	return err_pass(cache_key_target(key, x->request, x->arena, &upstream->target));
+}
+
+/* What the origin gets for a response that is shared. The key has one way to write the host, and so
+ * has this. */
+static int shared_make(struct exchange *x, struct http_head *ret_upstream)
+{
+	struct http_head asked = *x->request;
+	int r = exchange_upstream_make(x);
+
+	if (r == 0)
+		r = cache_key_authority(x->request, x->arena, &asked.authority);
+	if (r < 0)
+		return err_pass(r);
+	if (span_eq(asked.authority, x->request->authority))
+		r = http_head_copy(x->upstream, x->arena, ret_upstream);
+	else
+		r = forward_request(x->world->forward, &asked, &x->client, x->conn, x->arena,
+				    ret_upstream);
+	return r < 0 ? err_pass(r) : err_pass(request_share(x, ret_upstream));
 }
 
 /* The flight's reference moves. `leader`: we wait for it. */
@@ -143,11 +200,7 @@ static int fill_start(struct exchange *x, struct cache_flight *flight, bool lead
 	struct http_head upstream;
 	struct fill *fill;
 
-	int r = exchange_upstream_make(x);
-	if (r == 0)
-		r = http_head_copy(x->upstream, x->arena, &upstream);
-	if (r == 0)
-		r = request_share(x, &upstream);
+	int r = shared_make(x, &upstream);
 	if (r < 0) {
 		cache_flight_fail(flight, REASON_CLIENT_HEAD_LARGE);
 		cache_flight_unref(flight);

@@ -33,6 +33,7 @@ ROUTES = {
     "uses": {"min_uses": 3},
     "small": {"max_object": "64KiB"},
     "pass": {"pass": "1s"},
+    "nopass": {"pass": "0s"},
     "compress": {"compress": ["br", "gzip"]},
     "swr": {"stale_while_revalidate": "1m"},
     "nosie": {"stale_if_error": "0s"},
@@ -149,7 +150,10 @@ class CacheEdge(OneEdge):
                                 *((name.lower(), value) for name, value in (fields or {}).items()), end=body is None)
             if body is not None:
                 h2.data(stream, body, end=True)
-            result = h2.result(stream)
+            h2.until(lambda: h2.streams[stream].over or h2.closed)
+            result = h2.streams[stream]
+            if not result.heads:
+                return Got(0, [], whole=False)
             trailers = {} if result.reset else {key: value for key, value in result.trailers.items() if key[0] != ":"}
             return Got(result.status, list(result.head.items()), result.body, trailers, result.reset is None)
 
@@ -169,7 +173,7 @@ class Site:
 
     def __init__(self, edge: CacheEdge, version: str, name: str):
         self.edge, self.version, self.origin = edge, version, edge.origin
-        self.name = f"{next(_numbers)}-" + re.sub(r"\W+", "-", name).strip("-")
+        self.name = f"{next(_numbers)}-{name}"
 
     def path(self, route: str = "plain", more: str = "") -> str:
         return f"/{route}/{self.name}{more}"

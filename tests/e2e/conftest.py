@@ -35,7 +35,7 @@ def cache_edge(tmp_path_factory):
 
 @pytest.fixture(params=["h1", "h2"])
 def site(cache_edge, request):
-    return Site(cache_edge, request.param, request.node.name)
+    return Site(cache_edge, request.param, request.node.originalname)
 
 
 @pytest.hookimpl(hookwrapper=True)

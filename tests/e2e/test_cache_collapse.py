@@ -30,7 +30,7 @@ def cache_edge(tmp_path_factory, request):
 
 @pytest.fixture
 def site1(cache_edge, request):
-    return Site(cache_edge, "h1", request.node.name)
+    return Site(cache_edge, "h1", request.node.originalname)
 
 
 class All:
