@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store: the index, who has to go, and what was purged.
- *
- * An item is in the index or not (`linked`), and in the eviction's queue or not (`place`); the two
- * have locks of their own. Whoever unlinks an item owns the index's reference and gives it back
- * when the queue has forgotten the item, too.
+ * store: finding, storing, purging; and a store's life.
  */
 #include "edge/cache/store.h"
 
@@ -23,297 +19,6 @@ enum {
 	GENERATION_BYTES = 32,       /* its text, at most */
 };
 
-/* ---- the index ---------------------------------------------------------------------------------
- */
-
-static struct cache_bucket *bucket_of(const struct cache *cache, const struct cache_shard *shard,
-				      uint64_t hash)
-{
-	return &shard->buckets[hash & (cache->n_buckets - 1)];
-}
-
-struct cache_item *cache_index_find(const struct cache *cache, const struct cache_shard *shard,
-				    enum cache_item_kind kind, uint64_t hash, struct span key)
-{
-	struct cache_item *item;
-
-	LIST_FOREACH (item, bucket_of(cache, shard, hash), chain) {
-		if (item->hash == hash && item->kind == kind && span_eq(cache_item_key(item), key))
-			return item;
-	}
-	return NULL;
-}
-
-void cache_index_link(const struct cache *cache, struct cache_shard *shard, struct cache_item *item)
-{
-	MUST(!item->linked);
-	item->linked = true;
-	LIST_INSERT_HEAD(bucket_of(cache, shard, item->hash), item, chain);
-}
-
-void cache_index_unlink(struct cache *cache, struct cache_item *item, struct cache_dropped *dropped)
-{
-	MUST(item->linked);
-	item->linked = false;
-	LIST_REMOVE(item, chain);
-	pthread_mutex_lock(&cache->evict_lock);
-	bool evicted = item->place == CACHE_ITEM_GONE; /* its reference is who evicts it's */
-	if (item->place == CACHE_ITEM_QUEUED)
-		evict_remove(&cache->evict, &item->evict);
-	item->place = CACHE_ITEM_GONE;
-	pthread_mutex_unlock(&cache->evict_lock);
-	if (!evicted)
-		TAILQ_INSERT_TAIL(dropped, &item->evict, link);
-}
-
-static struct cache_object *object_of(struct cache_item *item)
-{
-	return item ? CONTAINER_OF(item, struct cache_object, item) : NULL;
-}
-
-static struct cache_mark *mark_of(struct cache_item *item)
-{
-	return item ? CONTAINER_OF(item, struct cache_mark, item) : NULL;
-}
-
-/* The index's reference. */
-static void item_unref(struct cache *cache, struct cache_item *item)
-{
-	if (item->kind == CACHE_ITEM_OBJECT)
-		__atomic_sub_fetch(&cache->n_objects, 1, __ATOMIC_RELAXED);
-	slice_owner_unref(&item->owner);
-}
-
-void cache_drop(struct cache *cache, struct cache_dropped *dropped)
-{
-	struct evict_item *gone;
-
-	while ((gone = TAILQ_FIRST(dropped))) {
-		struct cache_item *item = CONTAINER_OF(gone, struct cache_item, evict);
-		TAILQ_REMOVE(dropped, gone, link);
-		item_unref(cache, item);
-	}
-}
-
-/* ---- who has to go -----------------------------------------------------------------------------
- */
-
-/* One that the queue has given up. The index's reference is ours, linked or not. */
-static void evicted_unlink(struct cache *cache, struct cache_item *item)
-{
-	uint64_t url_hash = item->kind == CACHE_ITEM_OBJECT ? object_of(item)->url_hash
-							    : mark_of(item)->url_hash;
-	struct cache_shard *shard = cache_shard_of(cache, url_hash);
-
-	pthread_mutex_lock(&shard->lock);
-	if (item->linked) {
-		item->linked = false;
-		LIST_REMOVE(item, chain);
-	}
-	pthread_mutex_unlock(&shard->lock);
-	item_unref(cache, item);
-}
-
-/* Those that have to go. They may be unlinked by others meanwhile, who leave us the reference. */
-static void evicted_take(struct cache *cache, struct cache_dropped *ret_evicted)
-{
-	struct evict_item *next;
-
-	while ((next = evict_next(&cache->evict))) {
-		struct cache_item *item = CONTAINER_OF(next, struct cache_item, evict);
-		item->place = CACHE_ITEM_GONE;
-		TAILQ_INSERT_TAIL(ret_evicted, next, link);
-		cache->n_evicted++;
-	}
-}
-
-static void evicted_drop(struct cache *cache, struct cache_dropped *evicted)
-{
-	struct evict_item *next;
-
-	while ((next = TAILQ_FIRST(evicted))) {
-		TAILQ_REMOVE(evicted, next, link);
-		evicted_unlink(cache, CONTAINER_OF(next, struct cache_item, evict));
-	}
-}
-
-void cache_admit(struct cache *cache, struct cache_item *item, uint64_t bytes)
-{
-	struct cache_dropped evicted = TAILQ_HEAD_INITIALIZER(evicted);
-
-	pthread_mutex_lock(&cache->evict_lock);
-	if (item->place == CACHE_ITEM_OUT) {
-		item->place = CACHE_ITEM_QUEUED;
-		evict_add(&cache->evict, &item->evict, item->hash, bytes);
-	}
-	evicted_take(cache, &evicted);
-	pthread_mutex_unlock(&cache->evict_lock);
-	evicted_drop(cache, &evicted);
-}
-
-void cache_grew(struct cache *cache, struct cache_item *item, uint64_t bytes)
-{
-	struct cache_dropped evicted = TAILQ_HEAD_INITIALIZER(evicted);
-
-	pthread_mutex_lock(&cache->evict_lock);
-	if (item->place == CACHE_ITEM_QUEUED)
-		evict_grow(&cache->evict, &item->evict, bytes);
-	evicted_take(cache, &evicted);
-	pthread_mutex_unlock(&cache->evict_lock);
-	evicted_drop(cache, &evicted);
-}
-
-/* ---- marks -------------------------------------------------------------------------------------
- */
-
-static void mark_release(struct slice_owner *owner)
-{
-	free(CONTAINER_OF(owner, struct cache_mark, item.owner));
-}
-
-static struct cache_mark *mark_new(struct span key, uint64_t hash, uint64_t url_hash,
-				   struct span vary)
-{
-	struct cache_mark *mark = calloc(1, sizeof(*mark) + key.len + vary.len);
-
-	if (!mark)
-		return NULL;
-	mark->item.owner =
-		(struct slice_owner){ .n_refs = 1, .shared = true, .release = mark_release };
-	mark->item.kind = CACHE_ITEM_MARK;
-	mark->item.hash = hash;
-	mark->item.key = mark->data;
-	mark->item.key_len = (uint32_t)key.len;
-	mark->url_hash = url_hash;
-	mark->vary_len = (uint32_t)vary.len;
-	memcpy(mark->data, key.at, key.len);
-	if (vary.len)
-		memcpy(mark->data + key.len, vary.at, vary.len);
-	return mark;
-}
-
-static uint64_t mark_size(const struct cache_mark *mark)
-{
-	return sizeof(*mark) + mark->item.key_len + mark->vary_len + 16;
-}
-
-static struct span mark_vary(const struct cache_mark *mark)
-{
-	return span_of(mark->data + mark->item.key_len, mark->vary_len);
-}
-
-/* The mark of this key, made if there is none. NULL: no memory. */
-static struct cache_mark *mark_get(struct cache *cache, struct cache_shard *shard,
-				   const struct cache_key *key, bool *ret_is_new)
-{
-	struct cache_mark *mark =
-		mark_of(cache_index_find(cache, shard, CACHE_ITEM_MARK, key->hash, key->text));
-
-	*ret_is_new = false;
-	if (mark)
-		return mark;
-	mark = mark_new(key->text, key->hash, key->url_hash, SPAN_NONE);
-	if (!mark)
-		return NULL;
-	*ret_is_new = true;
-	cache_index_link(cache, shard, &mark->item);
-	return mark;
-}
-
-/* Under the lock: the mark of this key, held; admitted by mark_done(). */
-static struct cache_mark *mark_hold(struct cache *cache, struct cache_shard *shard,
-				    const struct cache_key *key, bool *ret_is_new)
-{
-	struct cache_mark *mark = mark_get(cache, shard, key, ret_is_new);
-
-	if (mark)
-		slice_owner_ref(&mark->item.owner);
-	return mark;
-}
-
-static void mark_done(struct cache *cache, struct cache_mark *mark, bool is_new)
-{
-	if (!mark)
-		return;
-	if (is_new)
-		cache_admit(cache, &mark->item, mark_size(mark));
-	slice_owner_unref(&mark->item.owner);
-}
-
-void cache_mark_pass(struct cache *cache, const struct cache_key *key, int64_t until_s)
-{
-	struct cache_shard *shard = cache_shard_of(cache, key->url_hash);
-	bool is_new;
-
-	pthread_mutex_lock(&shard->lock);
-	struct cache_mark *mark = mark_hold(cache, shard, key, &is_new);
-	if (mark)
-		mark->pass_until_s = until_s;
-	pthread_mutex_unlock(&shard->lock);
-	mark_done(cache, mark, is_new);
-}
-
-uint32_t cache_count_use(struct cache *cache, const struct cache_key *key)
-{
-	struct cache_shard *shard = cache_shard_of(cache, key->url_hash);
-	uint32_t n = 1;
-	bool is_new;
-
-	pthread_mutex_lock(&shard->lock);
-	struct cache_mark *mark = mark_hold(cache, shard, key, &is_new);
-	if (mark) {
-		n = ++mark->n_uses;
-		evict_touch(&mark->item.evict);
-	}
-	pthread_mutex_unlock(&shard->lock);
-	mark_done(cache, mark, is_new);
-	return n;
-}
-
-struct cache_mark *cache_vary_set(struct cache *cache, struct cache_shard *shard,
-				  const struct cache_key *key, struct span vary,
-				  struct cache_dropped *dropped)
-{
-	struct span base = span_first(key->text, key->base_len);
-	struct cache_mark *mark =
-		mark_of(cache_index_find(cache, shard, CACHE_ITEM_MARK, key->base_hash, base));
-	struct cache_item *object =
-		cache_index_find(cache, shard, CACHE_ITEM_OBJECT, key->base_hash, base);
-
-	if (mark && span_eq(mark_vary(mark), vary))
-		return NULL;
-	struct cache_mark *fresh = mark_new(base, key->base_hash, key->url_hash, vary);
-	if (!fresh)
-		return NULL;
-	if (mark)
-		cache_index_unlink(cache, &mark->item, dropped);
-	if (object) /* nobody would find it any more */
-		cache_index_unlink(cache, object, dropped);
-	cache_index_link(cache, shard, &fresh->item);
-	slice_owner_ref(&fresh->item.owner);
-	return fresh;
-}
-
-void cache_vary_done(struct cache *cache, struct cache_mark *mark)
-{
-	if (mark)
-		cache_disk_put_vary(cache, mark);
-	mark_done(cache, mark, true);
-}
-
-void cache_vary_learn(struct cache_flight *flight, struct span vary)
-{
-	struct cache_dropped dropped = TAILQ_HEAD_INITIALIZER(dropped);
-	struct cache_mark *mark = NULL;
-
-	pthread_mutex_lock(&flight->shard->lock);
-	if (!flight->spoiled)
-		mark = cache_vary_set(flight->cache, flight->shard, &flight->key, vary, &dropped);
-	pthread_mutex_unlock(&flight->shard->lock);
-	mark_done(flight->cache, mark, true);
-	cache_drop(flight->cache, &dropped);
-}
-
 /* ---- finding -----------------------------------------------------------------------------------
  */
 
@@ -326,11 +31,11 @@ int cache_vary(struct cache *cache, const struct cache_key *key, struct arena *a
 	*ret_vary = SPAN_NONE;
 	pthread_mutex_lock(&shard->lock);
 	struct cache_mark *mark =
-		mark_of(cache_index_find(cache, shard, CACHE_ITEM_MARK, key->base_hash,
-					 span_first(key->text, key->base_len)));
+		cache_mark_of(cache_index_find(cache, shard, CACHE_ITEM_MARK, key->base_hash,
+					       span_first(key->text, key->base_len)));
 	if (mark && mark->vary_len) {
 		evict_touch(&mark->item.evict);
-		*ret_vary = arena_copy(arena, mark_vary(mark));
+		*ret_vary = arena_copy(arena, cache_mark_vary(mark));
 		r = ret_vary->at ? 0 : err_new(-ENOBUFS);
 	}
 	pthread_mutex_unlock(&shard->lock);
@@ -384,14 +89,14 @@ static bool look(struct cache *cache, const struct cache_key *key, int64_t now_s
 	bool varies = false;
 
 	pthread_mutex_lock(&shard->lock);
-	LIST_FOREACH (item, bucket_of(cache, shard, key->hash), chain) {
+	LIST_FOREACH (item, cache_bucket_of(cache, shard, key->hash), chain) {
 		if (item->hash != key->hash || !span_eq(cache_item_key(item), key->text))
 			continue;
 		if (item->kind == CACHE_ITEM_MARK) {
-			varies |= mark_of(item)->vary_len > 0;
-			found->pass |= mark_of(item)->pass_until_s > now_s;
+			varies |= cache_mark_of(item)->vary_len > 0;
+			found->pass |= cache_mark_of(item)->pass_until_s > now_s;
 		} else {
-			found->object = cache_object_ref(object_of(item));
+			found->object = cache_object_ref(cache_object_of(item));
 		}
 	}
 	pthread_mutex_unlock(&shard->lock);
@@ -530,10 +235,10 @@ void cache_invalidate(struct cache *cache, const struct cache_key *key)
 		cache_index_find(cache, shard, CACHE_ITEM_OBJECT, key->base_hash, base);
 	if (object)
 		cache_index_unlink(cache, object, &dropped);
-	struct cache_mark *mark =
-		mark_of(cache_index_find(cache, shard, CACHE_ITEM_MARK, key->base_hash, base));
+	struct cache_mark *mark = cache_mark_of(
+		cache_index_find(cache, shard, CACHE_ITEM_MARK, key->base_hash, base));
 	if (mark && mark->vary_len)
-		fresh = generation_renew(cache, shard, key, mark_vary(mark), &dropped);
+		fresh = generation_renew(cache, shard, key, cache_mark_vary(mark), &dropped);
 	pthread_mutex_unlock(&shard->lock);
 	if (!fresh) /* else its new names take the place of what is there */
 		cache_disk_drop(cache, base);
@@ -572,10 +277,10 @@ static void bucket_sweep(struct cache *cache, struct cache_bucket *bucket, int64
 	LIST_FOREACH_SAFE (item, bucket, chain, next) {
 		if (item->kind != CACHE_ITEM_OBJECT)
 			continue;
-		bool purged = cache_judge(cache, object_of(item), now_s) == PURGE_HARD;
+		bool purged = cache_judge(cache, cache_object_of(item), now_s) == PURGE_HARD;
 		if (purged)
 			__atomic_add_fetch(&cache->n_purged, 1, __ATOMIC_RELAXED);
-		if (purged || is_unused(cache, object_of(item), now_s))
+		if (purged || is_unused(cache, cache_object_of(item), now_s))
 			cache_index_unlink(cache, item, dropped);
 	}
 }
@@ -698,15 +403,9 @@ void cache_unref(struct cache *cache)
 
 void cache_set_conf(struct cache *cache, const struct cache_conf *conf)
 {
-	struct cache_dropped evicted = TAILQ_HEAD_INITIALIZER(evicted);
-
 	__atomic_store_n(&cache->inactive_ms, conf->inactive_ms, __ATOMIC_RELAXED);
 	__atomic_store_n(&cache->max_reserved, conf->memory_bytes / 2, __ATOMIC_RELAXED);
-	pthread_mutex_lock(&cache->evict_lock);
-	evict_set_max(&cache->evict, conf->memory_bytes);
-	evicted_take(cache, &evicted);
-	pthread_mutex_unlock(&cache->evict_lock);
-	evicted_drop(cache, &evicted);
+	cache_set_max(cache, conf->memory_bytes);
 }
 
 const char *cache_name(const struct cache *cache)

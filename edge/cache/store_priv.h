@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store_priv: what store.c (what is stored) and flight.c (what is being fetched) share.
+ * store_priv: what the files of a store and flight.c (what is being fetched) share.
  *
  * Locks: a shard's, then the eviction's; never two shards'. What is dropped is unlinked under the
  * first, forgotten under the second, and unreferenced under none.
@@ -89,7 +89,29 @@ static inline struct cache_shard *cache_shard_of(struct cache *cache, uint64_t u
 	return &cache->shards[url_hash >> 58];
 }
 
-/* ---- store.c: under the shard's lock ------------------------------------------------------------
+/* NULL for NULL. */
+static inline struct cache_object *cache_object_of(struct cache_item *item)
+{
+	return item ? CONTAINER_OF(item, struct cache_object, item) : NULL;
+}
+
+static inline struct cache_mark *cache_mark_of(struct cache_item *item)
+{
+	return item ? CONTAINER_OF(item, struct cache_mark, item) : NULL;
+}
+
+static inline struct span cache_mark_vary(const struct cache_mark *mark)
+{
+	return span_of(mark->data + mark->item.key_len, mark->vary_len);
+}
+
+static inline struct cache_bucket *cache_bucket_of(const struct cache *cache,
+						   const struct cache_shard *shard, uint64_t hash)
+{
+	return &shard->buckets[hash & (cache->n_buckets - 1)];
+}
+
+/* ---- store_index.c: under the shard's lock ------------------------------------------------------
  */
 
 struct cache_item *cache_index_find(const struct cache *cache, const struct cache_shard *shard,
@@ -100,29 +122,41 @@ void cache_index_link(const struct cache *cache, struct cache_shard *shard,
 /* Gives it back by way of `dropped`. */
 void cache_index_unlink(struct cache *cache, struct cache_item *item,
 			struct cache_dropped *dropped);
-/* The names that responses of this key's URL vary by, from now on; what is stored under the URL's
- * own key goes. A new mark is held, for cache_vary_done(). NULL: nothing changed, or no memory. */
-struct cache_mark *cache_vary_set(struct cache *cache, struct cache_shard *shard,
-				  const struct cache_key *key, struct span vary,
-				  struct cache_dropped *dropped);
 
-/* ---- store.c: under no lock ---------------------------------------------------------------------
+/* ---- store_index.c: under no lock ---------------------------------------------------------------
  */
 
 /* Counts it in, and drops who has to go for it. A reference is the caller's. */
 void cache_admit(struct cache *cache, struct cache_item *item, uint64_t bytes);
+/* It takes so much more memory than when it was admitted. */
+void cache_grew(struct cache *cache, struct cache_item *item, uint64_t bytes);
+void cache_set_max(struct cache *cache, uint64_t max_bytes);
 void cache_drop(struct cache *cache, struct cache_dropped *dropped);
-void cache_vary_done(struct cache *cache, struct cache_mark *mark); /* NULL is fine */
+
+/* ---- store_marks.c ------------------------------------------------------------------------------
+ */
+
+/* Under the shard's lock: the names that responses of this key's URL vary by, from now on; what is
+ * stored under the URL's own key goes. A new mark is held, for cache_vary_done(). NULL: nothing
+ * changed, or no memory. */
+struct cache_mark *cache_vary_set(struct cache *cache, struct cache_shard *shard,
+				  const struct cache_key *key, struct span vary,
+				  struct cache_dropped *dropped);
+/* Under no lock. NULL is fine. */
+void cache_vary_done(struct cache *cache, struct cache_mark *mark);
+/* From now on responses of the flight's URL vary by these, so says our disk; unless it is spoiled.
+ */
+void cache_vary_learn(struct cache_flight *flight, struct span vary);
 void cache_mark_pass(struct cache *cache, const struct cache_key *key, int64_t until_s);
+
+/* ---- store.c: under no lock ---------------------------------------------------------------------
+ */
 
 enum purge_verdict cache_judge(struct cache *cache, struct cache_object *object, int64_t now_s);
 /* cache_store(), unless that is set, which is looked at under the shard's lock; NULL: it is not.
  * False: it was not stored. */
 bool cache_store_unless(struct cache *cache, struct cache_object *object, int64_t now_s,
 			const bool *untrue);
-/* From now on responses of the flight's URL vary by these, so says our disk; unless it is spoiled.
- */
-void cache_vary_learn(struct cache_flight *flight, struct span vary);
 
 /* ---- store_disk.c: under no lock ----------------------------------------------------------------
  */
@@ -132,9 +166,6 @@ void cache_disk_close(struct cache *cache);
 void cache_disk_put(struct cache *cache, struct cache_object *object);
 void cache_disk_put_vary(struct cache *cache, const struct cache_mark *mark);
 void cache_disk_drop(struct cache *cache, struct span key);
-
-/* It takes so much more memory than when it was admitted. */
-void cache_grew(struct cache *cache, struct cache_item *item, uint64_t bytes);
 
 /* ---- coder.c ------------------------------------------------------------------------------------
  */

@@ -129,7 +129,7 @@ def test_clients_read_while_the_response_comes(site1):
                 assert peer.exactly(10) == chunk(b"first")
             stream_id = h2.ask(path)
             h2.until(lambda: h2.streams[stream_id].body == b"first")
-            assert slow.n_sent == 2, "the rest has not been sent yet"
+            assert slow.n_sent <= 2, "the rest has not been sent yet"
             slow.let()
             for peer in (leader, follower):
                 rest = peer.until(b"0\r\n\r\n")
