@@ -9,12 +9,12 @@
 #include "edge/http/structured.h"
 
 static const struct span says_names[] = {
-#define X(ID, name) { (const uint8_t *)name, sizeof(name) - 1 },
+#define X(ID, name) { (const uint8_t *)(name), sizeof(name) - 1 },
 	CACHE_SAYS(X)
 #undef X
 };
 static const struct span time_names[] = {
-#define X(ID, name) { (const uint8_t *)name, sizeof(name) - 1 },
+#define X(ID, name) { (const uint8_t *)(name), sizeof(name) - 1 },
 	CACHE_TIMES(X)
 #undef X
 };

@@ -43,11 +43,12 @@ static void release(struct slice_owner *owner)
 /* 0: it does not fit into max_bytes. Errors: -ENOMEM. */
 static int gzip(struct span body, uint8_t *to, size_t max_bytes, size_t *ret_len)
 {
-	z_stream stream = { .avail_out = (uInt)max_bytes, .next_out = to };
+	z_stream stream = { .avail_out = (uInt)max_bytes };
 
 	if (deflateInit2(&stream, GZIP_LEVEL, Z_DEFLATED, MAX_WBITS + GZIP_WRAPPER, MAX_MEM_LEVEL,
 			 Z_DEFAULT_STRATEGY) != Z_OK)
 		return err_new(-ENOMEM);
+	stream.next_out = to;
 	stream.next_in = body.at;
 	stream.avail_in = (uInt)body.len;
 	*ret_len = deflate(&stream, Z_FINISH) == Z_STREAM_END ? stream.total_out : 0;

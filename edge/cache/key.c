@@ -113,7 +113,7 @@ static void query_put(struct writer *writer, const struct question *question)
 		put(writer, span_from(request->target, request->path.len));
 		return;
 	}
-	while (rest.len && span_cut(&rest, '&', &param)) {
+	while (span_cut(&rest, '&', &param)) {
 		if (!param_counts(conf, param))
 			continue;
 		put(writer, any ? SPAN_LIT("&") : SPAN_LIT("?"));
@@ -372,7 +372,7 @@ int cache_key_vary(const struct cache_key *key, struct span vary, const struct h
 		   struct arena *arena, struct cache_key *ret_key)
 {
 	const struct variant variant = { key, request, vary };
-	struct span text;
+	struct span text = SPAN_NONE;
 
 	int r = text_make(variant_put, &variant, arena, &text);
 	if (r < 0)

@@ -105,7 +105,11 @@ static int object_make(struct cache_load *load, const struct cache_record *recor
 		return err_new(-EBADMSG);
 	arena_init(&arena, ARENA_MAX_BYTES);
 	uint32_t *tags = arena_take(&arena, record->tags.len + 1);
-	int r = tags ? http_head_init(&head, &arena) : err_new(-ENOBUFS);
+	if (!tags) {
+		arena_fini(&arena);
+		return err_new(-ENOBUFS);
+	}
+	int r = http_head_init(&head, &arena);
 	if (r == 0)
 		r = packed_read(record->head, &head);
 	if (r == 0) {

@@ -139,6 +139,12 @@ uint64_t cache_object_size(const struct cache_object *object)
 	/* Whose body it is has left the index for it, as a rule, and lives on with us. */
 	if (object->body_of)
 		return size + cache_object_size(object->body_of);
+	for (size_t i = 0; i < CACHE_N_CODINGS; i++) {
+		const struct cache_coded *coded =
+			__atomic_load_n(&object->coded[i], __ATOMIC_ACQUIRE);
+		if (coded)
+			size += MALLOC_BYTES + sizeof(*coded) + coded->length;
+	}
 	if (!object->first)
 		return size + object->length;
 	for (const struct cache_segment *at = object->first; at; at = at->next)
@@ -174,6 +180,7 @@ static void object_clone(struct cache_object *copy, const struct cache_object *o
 		.body = CACHE_BODY_WHOLE,
 		.has_length = true,
 		.validates = object->validates,
+		.codable = object->codable,
 	};
 	memcpy(copy->data, object->data, data);
 }

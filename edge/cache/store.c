@@ -356,7 +356,7 @@ static unsigned long long generation_next(struct cache *cache)
 int cache_vary_extend(struct cache *cache, const struct cache_key *key,
 		      const struct http_head *response, struct arena *arena, struct span *ret_vary)
 {
-	struct span known, names;
+	struct span known = SPAN_NONE, names = SPAN_NONE;
 
 	int r = cache_vary(cache, key, arena, &known);
 	if (r == 0)

@@ -42,8 +42,8 @@ static int open_both(struct cache *cache, const struct cache_disk_conf *conf, in
 		.max_bytes = conf->size_bytes,
 		.n_readers = conf->readers,
 	};
-	struct purge_file *file;
-	struct purge_log *log;
+	struct purge_file *file = NULL;
+	struct purge_log *log = NULL;
 
 	int r = purges_open(conf, now_s, &file, &log);
 	if (r < 0)

@@ -183,7 +183,7 @@ static int object_begin(struct fill *fill, struct http_head *head, const struct 
 		.body_of = body_of,
 	};
 	struct cache_object *object;
-	struct cache_stripped stripped;
+	struct cache_stripped stripped = { .n_tags = 0 };
 	struct span vary = SPAN_NONE;
 
 	int r = vary_learn(fill, head, &vary);

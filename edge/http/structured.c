@@ -64,8 +64,8 @@ static bool key_take(struct span *rest, struct span *ret_key)
 
 	if (!rest->len || !(is_lower(rest->at[0]) || rest->at[0] == '*'))
 		return false;
-	while (n < rest->len &&
-	       (is_lower(rest->at[n]) || is_digit(rest->at[n]) || memchr("_-.*", rest->at[n], 4)))
+	while (n < rest->len && (is_lower(rest->at[n]) || is_digit(rest->at[n]) ||
+				 span_find(SPAN_LIT("_-.*"), rest->at[n]) < 4))
 		n++;
 	*ret_key = take(rest, n);
 	return true;
@@ -147,7 +147,7 @@ static bool bytes_take(struct span *rest, struct sf_member *member)
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		uint8_t byte = behind.at[i];
-		if (!is_alpha(byte) && !is_digit(byte) && !memchr("+/=", byte, 3))
+		if (!is_alpha(byte) && !is_digit(byte) && span_find(SPAN_LIT("+/="), byte) == 3)
 			return false;
 	}
 	member->type = SF_BYTES;

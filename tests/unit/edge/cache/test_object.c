@@ -146,6 +146,27 @@ static void a_borrowed_body_weighs_as_much_as_an_own(void **state)
 	cache_object_unref(borrower);
 }
 
+static void coded_forms_weigh_too(void **state)
+{
+	struct cache_object *object = sample_whole((struct cache_object_setup){ 0 }, 10000);
+	uint64_t before = cache_object_size(object);
+	struct cache_object *borrower;
+	struct cache_coded *coded;
+	char text[2000];
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	assert_int_equal(cache_coded_new((enum cache_coding)0, span_of(text, sizeof(text)), &coded),
+			 0);
+	object->coded[0] = coded;
+	assert_true(cache_object_size(object) >= before + coded->length);
+	borrower = sample_object((struct cache_object_setup){ .body_of = object });
+	assert_ptr_equal(borrower->coded[0], coded);
+	assert_true(cache_object_size(borrower) >= cache_object_size(object));
+	cache_object_unref(object);
+	cache_object_unref(borrower);
+}
+
 static void a_borrower_reads_the_body_after_its_owner_has_gone(void **state)
 {
 	static const uint64_t lengths[] = { 0, 1, 5000, 200000 };
@@ -189,6 +210,7 @@ static void compact_is_the_same_in_one_piece(void **state)
 				.tags = tags,
 				.n_tags = 2,
 				.life = { 100, 200, 300, 400, 1u << CACHE_NO_CACHE },
+				.codable = true,
 			},
 			lengths[i]);
 		struct cache_object *copy;
@@ -205,6 +227,7 @@ static void compact_is_the_same_in_one_piece(void **state)
 		assert_int_equal(copy->url_hash, purge_url_hash(SPAN_LIT("http://h/a")));
 		assert_int_equal(cache_object_tags(copy)[1], 8);
 		assert_int_equal(copy->status, 200);
+		assert_true(copy->codable);
 		cache_object_life(copy, &life);
 		assert_int_equal(life.born_s, 100);
 		assert_int_equal(life.stale_at_s, 200);
@@ -257,6 +280,7 @@ int main(void)
 			what_is_small_is_in_one_piece_and_what_is_large_or_unsaid_in_segments),
 		cmocka_unit_test(its_size_counts_all_of_its_memory),
 		cmocka_unit_test(a_borrowed_body_weighs_as_much_as_an_own),
+		cmocka_unit_test(coded_forms_weigh_too),
 		cmocka_unit_test(a_borrower_reads_the_body_after_its_owner_has_gone),
 		cmocka_unit_test(compact_is_the_same_in_one_piece),
 		cmocka_unit_test(a_soft_purge_makes_it_stale_now_and_never_fresher),
