@@ -46,21 +46,23 @@ class Says:
         return bool(self.words & {"must-revalidate", "proxy-revalidate"}) or self.s_maxage is not None
 
     @property
-    def error_grace(self) -> int:
-        if self.words & {"must-revalidate", "proxy-revalidate", "no-cache"}:
-            return 0
+    def grace(self) -> int:
         if self.stale_if_error is not None:
             return self.stale_if_error
         return 0 if self.forbids_stale else GRACE_S
 
     @property
+    def outlives_failures(self) -> bool:
+        if self.words & {"must-revalidate", "proxy-revalidate", "no-cache"}:
+            return False
+        return self.age - self.lifetime < self.grace
+
+    @property
     def is_storable(self) -> bool:
+        """A 200 may be stored whatever else it says; what can never serve is not."""
         if self.words & {"no-store", "private"}:
             return False
-        says_so = (self.max_age, self.s_maxage, self.expires) != (None, None, None) or True  # 200 needs no more
-        said_grace = self.stale_if_error if self.stale_if_error is not None else 0 if self.forbids_stale else GRACE_S
-        is_of_use = self.has_etag or said_grace > 0 or (self.age < self.lifetime and "no-cache" not in self.words)
-        return says_so and is_of_use
+        return self.has_etag or self.grace > 0 or (self.age < self.lifetime and "no-cache" not in self.words)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,8 +108,7 @@ class Model:
         if "only-if-cached" in wishes.words:
             return 504, None, False
         if self.fails:
-            if self.stored and "no-store" not in wishes.words and \
-                    self.stored[1].age - self.stored[1].lifetime < self.stored[1].error_grace:
+            if self.stored and "no-store" not in wishes.words and self.stored[1].outlives_failures:
                 return 200, self.stored[0], True
             return 503, None, True
         if "no-store" not in wishes.words and self.now.is_storable:
