@@ -11,7 +11,7 @@
 #include "edge/cache/purge.h"
 #include "edge/http/accept_encoding.h"
 
-enum { MAX_MEMBERS = 32, MAX_VARY_NAMES = 32 };
+enum { MAX_VARY_NAMES = 32 };
 
 /* ---- a growing text ----------------------------------------------------------------------------
  */
@@ -193,6 +193,12 @@ static void values_put(struct writer *writer, const struct http_head *request, s
 			continue;
 		if (any && rest.len == 0)
 			continue;
+		if (span_find(rest, '"') < rest.len) { /* a comma may stand within quotes */
+			put(writer, any ? SPAN_LIT(",") : SPAN_NONE);
+			put(writer, rest);
+			any = true;
+			continue;
+		}
 		while (span_cut(&rest, ',', &member)) {
 			put(writer, any ? SPAN_LIT(",") : SPAN_NONE);
 			put(writer, span_trim(member));
@@ -276,7 +282,7 @@ int cache_key_make(const struct cache_key_conf *conf, const struct http_head *re
 /* ---- variants ----------------------------------------------------------------------------------
  */
 
-/* Of these the order of members and the case mean nothing (RFC 9110 12.5). */
+/* Of these case and spaces mean nothing (RFC 9110 12.5). */
 static bool is_preference(struct span name)
 {
 	return span_eq(name, SPAN_LIT("accept")) || span_eq(name, SPAN_LIT("accept-language")) ||
@@ -306,11 +312,11 @@ static bool sorted_add(struct span *members, size_t *n, size_t max, struct span 
 	return true;
 }
 
-/* More members than anybody sends stand as they came. */
+/* In the order that they came: equal weights or not, some servers take the first (RFC 9110 12.5.4).
+ */
 static void preference_put(struct writer *writer, const struct http_head *request, struct span name)
 {
-	struct span members[MAX_MEMBERS];
-	size_t n = 0;
+	bool any = false;
 
 	for (uint16_t i = 0; i < request->n_fields; i++) {
 		struct span rest = request->fields[i].value, member;
@@ -318,16 +324,13 @@ static void preference_put(struct writer *writer, const struct http_head *reques
 			continue;
 		while (span_cut(&rest, ',', &member)) {
 			member = span_trim(member);
-			if (member.len && !sorted_add(members, &n, MAX_MEMBERS, member)) {
-				values_put(writer, request, name);
-				return;
-			}
+			if (member.len == 0)
+				continue;
+			put(writer, any ? SPAN_LIT(",") : SPAN_NONE);
+			for (struct span part; span_cut(&member, ' ', &part);)
+				put_lower(writer, part);
+			any = true;
 		}
-	}
-	for (size_t i = 0; i < n; i++) {
-		put(writer, i ? SPAN_LIT(",") : SPAN_NONE);
-		for (struct span rest = members[i], part; span_cut(&rest, ' ', &part);)
-			put_lower(writer, part);
 	}
 }
 

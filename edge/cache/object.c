@@ -35,7 +35,21 @@ static uint8_t *put(uint8_t *at, const void *bytes, size_t len)
 	return at + len;
 }
 
-static void body_borrow(struct cache_object *object, struct cache_object *from)
+/* Errors: -ENOMEM. */
+static int trailers_copy(struct cache_object *object, const struct cache_trailers *from)
+{
+	size_t size = from ? sizeof(*from) + from->len : 0;
+
+	if (!from)
+		return 0;
+	object->trailers = malloc(size);
+	if (!object->trailers)
+		return err_new(-ENOMEM);
+	memcpy(object->trailers, from, size);
+	return 0;
+}
+
+static int body_borrow(struct cache_object *object, struct cache_object *from)
 {
 	if (from->body_of) /* a borrower lends nothing: chains do not grow */
 		from = from->body_of;
@@ -51,6 +65,7 @@ static void body_borrow(struct cache_object *object, struct cache_object *from)
 		if (object->coded[i])
 			slice_owner_ref(&object->coded[i]->owner);
 	}
+	return err_pass(trailers_copy(object, from->trailers));
 }
 
 static size_t data_len(const struct cache_object_setup *setup, size_t head_len)
@@ -100,16 +115,18 @@ int cache_object_new(const struct cache_object_setup *setup, struct cache_object
 	if (!object)
 		return err_new(-ENOMEM);
 	object_init(object, setup, head_len);
+	int r = 0;
 	if (setup->body_of) {
-		body_borrow(object, setup->body_of);
+		r = body_borrow(object, setup->body_of);
 	} else if (in_one) {
 		object->bytes = object->data + data;
 	} else {
 		object->first = cache_segment_new(0);
-		if (!object->first) {
-			free(object);
-			return err_new(-ENOMEM);
-		}
+		r = object->first ? 0 : err_new(-ENOMEM);
+	}
+	if (r < 0) {
+		cache_object_unref(object);
+		return err_pass(r);
 	}
 	*ret_object = object;
 	return 0;

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/obj.h"
+#include "edge/cache/freshen.h"
 #include "edge/cache/packed.h"
 #include "edge/exchange/exchange_priv.h"
 #include "edge/exchange/lookup.h"
@@ -123,15 +124,25 @@ static int64_t now_s(const struct fill *fill)
 /* ---- how it ends without an object -------------------------------------------------------------
  */
 
+/* What the request says of it that began this, if it has a say. Who follows is asked for himself:
+ * lookup_outlives(). */
+static const struct cache_control *asker_says(const struct fill *fill,
+					      struct cache_control *control)
+{
+	reuse_read_request(&fill->asked, control);
+	return cache_rules_conf(fill->rules)->requests ? control : NULL;
+}
+
 /* The stored one serves after all. False: it may not. */
 static bool stored_serves(struct fill *fill)
 {
+	struct cache_control control;
 	struct reuse_life life;
 
 	if (!fill->stored)
 		return false;
 	cache_object_life(fill->stored, &life);
-	if (!reuse_after_failure(&life, now_s(fill), NULL))
+	if (!reuse_after_failure(&life, now_s(fill), asker_says(fill, &control)))
 		return false;
 	cache_flight_head(fill->flight, fill->stored, &fill->key, SPAN_NONE);
 	cache_flight_land(fill->flight, false, now_s(fill));
@@ -237,68 +248,18 @@ static void body_fail(struct fill *fill)
 /* ---- 304 ---------------------------------------------------------------------------------------
  */
 
-/* Of a 304 these say nothing of the stored response (RFC 9111 3.2). */
-static bool updates(const struct http_field *field)
+/* What is stored is as good as new. */
+static int freshen(struct fill *fill, const struct http_head *news)
 {
-	switch ((unsigned)field->id) {
-	case HTTP_NAME_CONTENT_RANGE:
-	case HTTP_NAME_CONTENT_TYPE:
-	case HTTP_NAME_VIA:
-		return false;
-	default:
-		return !span_ieq(field->name, SPAN_LIT("Content-Encoding")) &&
-		       !span_ieq(field->name, SPAN_LIT("ETag"));
-	}
-}
-
-static bool has_update(const struct http_head *head, struct span name)
-{
-	for (uint16_t i = 0; i < head->n_fields; i++) {
-		if (updates(&head->fields[i]) && span_ieq(head->fields[i].name, name))
-			return true;
-	}
-	return false;
-}
-
-/* RFC 9111 4.3.4: the stored fields, those of the 304 in their places. */
-static int head_freshen(struct fill *fill, const struct http_head *news, struct http_head *ret_head)
-{
-	struct http_head stored;
+	struct http_head stored, head;
+	struct reuse_life life;
 	int r = http_head_init(&stored, &fill->arena);
 
 	if (r == 0)
 		r = packed_read(cache_object_head(fill->stored), &stored);
+	stored.status = fill->stored->status;
 	if (r == 0)
-		r = http_head_init(ret_head, &fill->arena);
-	ret_head->status = fill->stored->status;
-	for (uint16_t i = 0; r == 0 && i < stored.n_fields; i++) {
-		if (!has_update(news, stored.fields[i].name))
-			r = http_head_add_found(ret_head, stored.fields[i]);
-	}
-	for (uint16_t i = 0; r == 0 && i < news->n_fields; i++) {
-		if (updates(&news->fields[i]))
-			r = http_head_add_found(ret_head, news->fields[i]);
-	}
-	return err_pass(r);
-}
-
-/* RFC 9111 4.3.3: one that names another is of something that we do not have. */
-static bool is_of_stored(const struct http_head *news, const struct http_head *head)
-{
-	const struct http_field *theirs = http_head_find(news, HTTP_NAME_ETAG);
-	const struct http_field *ours = http_head_find(head, HTTP_NAME_ETAG);
-
-	return !theirs || span_starts(theirs->value, SPAN_LIT("W/")) ||
-	       (ours && span_eq(theirs->value, ours->value));
-}
-
-/* What is stored is as good as new. */
-static int freshen(struct fill *fill, const struct http_head *news)
-{
-	struct http_head head;
-	struct reuse_life life;
-	int r = head_freshen(fill, news, &head);
-
+		r = freshen_head(&stored, news, &fill->arena, &head);
 	if (r < 0)
 		return err_pass(r);
 	enum storable verdict = cache_rules_judge(fill->rules, &fill->asked, &head,
@@ -308,7 +269,7 @@ static int freshen(struct fill *fill, const struct http_head *news)
 	r = object_begin(fill, &head, &life, fill->stored);
 	if (r < 0)
 		return err_pass(r);
-	bool stays = verdict == STORABLE && is_of_stored(news, &head);
+	bool stays = verdict == STORABLE && freshen_is_of(news, &stored);
 	cache_flight_land(fill->flight, stays, now_s(fill));
 	fill->filling = false;
 	flight_drop(fill);

@@ -11,6 +11,7 @@
 #include "core/obj.h"
 #include "edge/cache/packed.h"
 #include "edge/exchange/serve.h"
+#include "edge/http/accept_encoding.h"
 #include "edge/report/edge_metrics.h"
 
 /* Whoever has looked so many times in vain asks an origin for himself. */
@@ -154,6 +155,21 @@ static bool is_not_shared(const struct cache_key_conf *key, struct span name)
 	return false;
 }
 
+/* The key knows which codings are taken, and no more; nor does the origin. */
+static int encodings_share(struct exchange *x, struct http_head *upstream)
+{
+	char text[ACCEPT_ENCODING_TEXT_BYTES];
+	struct accept_encoding accept;
+
+	if (!http_head_find(upstream, HTTP_NAME_ACCEPT_ENCODING))
+		return 0;
+	accept_encoding_read(upstream, &accept);
+	struct span value = accept_encoding_text(&accept, HTTP_CODINGS_ALL, text);
+	value = value.len ? arena_copy(x->arena, value) : SPAN_LIT("identity");
+	return value.at ? err_pass(http_head_set(upstream, HTTP_NAME_ACCEPT_ENCODING, value))
+			: err_new(-ENOBUFS);
+}
+
 static int request_share(struct exchange *x, struct http_head *upstream)
 {
 	static const enum http_name parts[] = {
@@ -170,7 +186,9 @@ static int request_share(struct exchange *x, struct http_head *upstream)
 			upstream->fields[n++] = upstream->fields[i];
 	}
 	upstream->n_fields = n;
-	return err_pass(cache_key_target(key, x->request, x->arena, &upstream->target));
+	int r = encodings_share(x, upstream);
+	return r < 0 ? err_pass(r)
+		     : err_pass(cache_key_target(key, x->request, x->arena, &upstream->target));
 }
 
 /* What the origin gets for a response that is shared. The key has one way to write the host, and so
@@ -516,81 +534,4 @@ void lookup_hand_over(struct exchange *x, struct fetch *fetch, struct http_head 
 void lookup_fill_ended(struct exchange *x)
 {
 	x->lookup->fill = NULL;
-}
-
-/* ---- what makes it untrue ----------------------------------------------------------------------
- */
-
-static void url_invalidate(struct exchange *x, const struct http_head *request)
-{
-	const struct cache_rules *rules = x->route->cache;
-	struct http_head stored = *request;
-	struct cache_key key;
-
-	stored.method =
-		HTTP_METHOD_GET; /* whose responses are stored: the method may be in the key */
-	stored.method_text = SPAN_LIT("GET");
-	if (cache_key_make(&cache_rules_conf(rules)->key, &stored, x->arena, &key) == 0)
-		cache_invalidate(cache_rules_store(rules), &key);
-}
-
-/* A URL of the same server that the response names (RFC 9111 4.4). */
-static void named_invalidate(struct exchange *x, struct span url)
-{
-	struct http_head request = *x->request;
-	size_t colon = span_find(url, ':');
-	struct span rest = span_from(url, colon + 1);
-
-	if (span_eq(span_first(url, colon), request.scheme) && span_starts(rest, SPAN_LIT("//"))) {
-		rest = span_from(rest, 2);
-		size_t slash = span_find(rest, '/');
-		if (!span_ieq(span_first(rest, slash), request.authority))
-			return;
-		url = span_from(rest, slash);
-	}
-	if (!span_starts(url, SPAN_LIT("/")) || span_starts(url, SPAN_LIT("//")))
-		return;
-	request.target = span_first(url, span_find(url, '#'));
-	request.path = span_first(request.target, span_find(request.target, '?'));
-	request.query = span_from(request.target, request.path.len + 1);
-	url_invalidate(x, &request);
-}
-
-static struct span value_of(const struct http_head *head, enum http_name id)
-{
-	const struct http_field *field = http_head_find(head, id);
-
-	return field ? field->value : SPAN_NONE;
-}
-
-/* Is it of another representation than the one that is stored? */
-static bool head_differs(struct exchange *x, const struct http_head *response)
-{
-	const struct cache_object *stored = x->lookup ? x->lookup->stored : NULL;
-	struct http_head head;
-
-	if (!stored || response->status != 200 || stored->status != 200 ||
-	    http_head_init(&head, x->arena) < 0 ||
-	    packed_read(cache_object_head(stored), &head) < 0)
-		return false;
-	return (response->has_length && response->body_length != stored->length) ||
-	       !span_eq(value_of(response, HTTP_NAME_ETAG), value_of(&head, HTTP_NAME_ETAG)) ||
-	       !span_eq(value_of(response, HTTP_NAME_LAST_MODIFIED),
-			value_of(&head, HTTP_NAME_LAST_MODIFIED));
-}
-
-void lookup_heard(struct exchange *x, const struct http_head *response)
-{
-	struct span location = value_of(response, HTTP_NAME_LOCATION);
-	struct span content = value_of(response, HTTP_NAME_CONTENT_LOCATION);
-
-	if (x->request->method == HTTP_METHOD_HEAD && head_differs(x, response))
-		url_invalidate(x, x->request);
-	if (http_method_is_safe(x->request->method) || response->status >= 400)
-		return;
-	url_invalidate(x, x->request);
-	if (location.len)
-		named_invalidate(x, location);
-	if (content.len)
-		named_invalidate(x, content);
 }
