@@ -355,8 +355,10 @@ static enum exchange_step flight_failed(struct exchange *x, enum close_reason re
 
 	if (lookup->stored) {
 		cache_object_life(lookup->stored, &life);
-		if (reuse_after_failure(&life, now_s(x), lookup->say))
+		if (reuse_after_failure(&life, now_s(x), lookup->say)) {
+			lookup_leave(x); /* it has nothing to read */
 			return serve(x, lookup->stored, LOOKUP_STALE);
+		}
 	}
 	exchange_fail(x, reason);
 	return STEP_WAIT;

@@ -13,11 +13,12 @@ bool serve_begin(struct exchange *x, struct cache_object *object)
 {
 	struct lookup *lookup = x->lookup;
 
-	lookup->served = true;
 	if (lookup->flight) {
 		lookup->reads = cache_flight_read(lookup->flight, &lookup->reader, 0, UINT64_MAX);
+		lookup->served = lookup->reads;
 		return lookup->reads;
 	}
+	lookup->served = true;
 	cache_reader_init(&lookup->reader, object, 0, UINT64_MAX);
 	return true;
 }

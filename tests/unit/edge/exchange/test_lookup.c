@@ -5,6 +5,9 @@
 #include "cache_stage.h"
 
 #define FRESH "Cache-Control: max-age=60\nContent-Length: 5"
+/* 40 seconds too old when it comes. */
+#define STALE "Cache-Control: max-age=60\nAge: 100\nETag: \"a\"\nContent-Length: 5"
+
 static void miss_is_stored_and_the_next_is_a_hit_without_an_origin(void **state)
 {
 	struct stage stage;
@@ -480,6 +483,28 @@ static void part_and_condition_of_a_client_do_not_reach_the_origin(void **state)
 	stage_end(&stage);
 }
 
+/* It asks an origin no more than the configuration does; its own word is that the origin has
+ * failed. */
+static void client_may_allow_what_is_stale_when_the_origin_fails(void **state)
+{
+	struct stage stage;
+	struct guest guest;
+
+	(void)state;
+	stage_open_with(&stage, &usual_rules);
+	stage_stores(&stage, "/app", STALE, "stale");
+	guest_init(&guest, &stage, "/app");
+	guest_says(&guest, "Cache-Control", "stale-if-error=600");
+	guest_begin(&guest);
+	origin_is_asked(&stage, &stage.origin, 2);
+	origin_breaks(&stage.origin, REASON_ORIGIN_CLOSED);
+	guest_got(&guest, 200, "stale");
+	guest_got_status(&guest, "meridian; hit; detail=stale");
+	guest_ends(&guest);
+	assert_int_equal(stage_n_asked(&stage), 2);
+	stage_end(&stage);
+}
+
 static void request_that_takes_too_long_is_refused_while_it_waits(void **state)
 {
 	struct stage stage;
@@ -521,6 +546,7 @@ int main(void)
 		cmocka_unit_test(unsafe_request_that_succeeds_invalidates),
 		cmocka_unit_test(what_is_on_its_way_while_a_post_succeeds_is_not_stored),
 		cmocka_unit_test(part_and_condition_of_a_client_do_not_reach_the_origin),
+		cmocka_unit_test(client_may_allow_what_is_stale_when_the_origin_fails),
 		cmocka_unit_test(request_that_takes_too_long_is_refused_while_it_waits),
 	};
 
