@@ -44,7 +44,7 @@ struct fill {
 	uint64_t reserved;
 	struct wake *wake; /* owned; how it waits for them */
 	int64_t asked_at_s;
-	struct loop_task task; /* the end */
+	struct loop_task task; /* the beginning of the body, or the end */
 	struct arena arena;
 };
 
@@ -69,14 +69,15 @@ static void fill_free(struct fill *fill)
 	OBJ_FREE(fill);
 }
 
-static void on_end(void *arg)
+/* It has ended; or those on this worker who waited for its head have begun to read. */
+static void on_task(void *arg)
 {
-	fill_free(OBJ_CAST(struct fill, arg, FILL_KIND));
-}
+	struct fill *fill = OBJ_CAST(struct fill, arg, FILL_KIND);
 
-static void end_later(struct fill *fill)
-{
-	loop_defer_soon(fill->env->loop, &fill->task);
+	if (fill->flight)
+		fetch_want_body(fill->fetch);
+	else
+		fill_free(fill);
 }
 
 /* The flight is over, in whatever way: nobody hears of us any more. */
@@ -86,7 +87,7 @@ static void flight_drop(struct fill *fill)
 		wake_drop(fill->wake, cache_flight_unpause(fill->flight, &fill->wake->waiter));
 	fill->wake = NULL;
 	cache_flight_unref(TAKE(fill->flight));
-	end_later(fill);
+	loop_defer_soon(fill->env->loop, &fill->task);
 }
 
 void fill_stop_all(struct exchange_env *env)
@@ -355,8 +356,8 @@ static void on_head(void *arg, struct http_head *head, bool end)
 		land(fill);
 	else if (end)
 		body_fail(fill);
-	else
-		fetch_want_body(fill->fetch);
+	else /* it must not outgrow what nobody has begun to read */
+		loop_defer_soon(fill->env->loop, &fill->task);
 }
 
 /* It has grown past what is kept: those who read it get it, and nobody else. */
@@ -543,7 +544,7 @@ int fill_begin(const struct fill_setup *setup, struct fill **ret_fill)
 	fill->stored = setup->stored ? cache_object_ref(setup->stored) : NULL;
 	fill->no_store = setup->no_store;
 	fill->asked_at_s = now_s(fill);
-	fill->task = (struct loop_task){ .fn = on_end, .arg = fill };
+	fill->task = (struct loop_task){ .fn = on_task, .arg = fill };
 	if (setup->from)
 		fill->from = *setup->from;
 	if (setup->to)
