@@ -333,6 +333,34 @@ static void what_outgrows_ends_when_nobody_reads_it(void **state)
 	stage_end(&stage);
 }
 
+static void slow_readers_of_what_is_stored_take_no_room_from_what_is_on_its_way(void **state)
+{
+	static const char fields[] = FRESH "\nContent-Length: 6291456";
+	enum { PARTS = 96 };
+	struct stage stage;
+	struct guest slow, next;
+
+	(void)state;
+	stage_open_with(&stage, &usual_rules);
+	for (unsigned i = 0; i < 2; i++) {
+		struct guest *guest = i ? &next : &slow;
+		guest_init(guest, &stage, i ? "/app/next" : "/app");
+		guest->client.room = 1;
+		guest_begin(guest);
+		origin_is_asked(&stage, &stage.origin, i + 1);
+		origin_heads(&stage.origin, 200, fields);
+		EDGE_LOOP_UNTIL(stage.loop, guest->client.n_heads == 1);
+		guest_got_status(guest, "meridian; fwd=miss; stored");
+		for (unsigned n = 1; n <= PARTS; n++)
+			assert_true(origin_sends(&stage.origin, part, PART, n == PARTS));
+		origin_ends(&stage.origin);
+		stage_settle(&stage);
+	}
+	guest_leaves(&slow);
+	guest_leaves(&next);
+	stage_end(&stage);
+}
+
 /* On another worker, say: the word that there is a head is still on its way. */
 static void late_reader_of_what_has_outgrown_asks_for_himself(void **state)
 {
@@ -448,6 +476,8 @@ int main(void)
 		cmocka_unit_test(slow_reader_of_what_outgrows_pauses_the_fill_and_goes_on),
 		cmocka_unit_test(slow_reader_that_leaves_lets_the_fill_go_on),
 		cmocka_unit_test(what_outgrows_ends_when_nobody_reads_it),
+		cmocka_unit_test(
+			slow_readers_of_what_is_stored_take_no_room_from_what_is_on_its_way),
 		cmocka_unit_test(late_reader_of_what_has_outgrown_asks_for_himself),
 		cmocka_unit_test(body_is_not_wanted_before_those_who_wait_have_begun_to_read),
 		cmocka_unit_test(worker_that_ends_takes_its_fills_along),
