@@ -34,7 +34,6 @@ struct fill {
 	struct cache_object *stored; /* a reference */
 	struct http_head asked, request;
 	struct addr from, to;
-	bool no_store;
 	struct exchange *leader; /* NULL: none, or it has left */
 	struct fetch *fetch;     /* NULL: handed over */
 	struct cache_writer writer;
@@ -109,11 +108,6 @@ void fill_leave(struct fill *fill)
 {
 	if (fill)
 		fill->leader = NULL;
-}
-
-struct fetch *fill_fetch(struct fill *fill)
-{
-	return fill->fetch;
 }
 
 static int64_t now_s(const struct fill *fill)
@@ -341,7 +335,7 @@ static void on_head(void *arg, struct http_head *head, bool end)
 		return;
 	enum storable verdict = cache_rules_judge(fill->rules, &fill->asked, head, fill->asked_at_s,
 						  now_s(fill), &life);
-	if (fill->no_store || verdict != STORABLE || !size_fits(fill, head)) {
+	if (verdict != STORABLE || !size_fits(fill, head)) {
 		pass(fill, head, end);
 		return;
 	}
@@ -542,7 +536,6 @@ int fill_begin(const struct fill_setup *setup, struct fill **ret_fill)
 	fill->rules = setup->rules;
 	fill->flight = setup->flight;
 	fill->stored = setup->stored ? cache_object_ref(setup->stored) : NULL;
-	fill->no_store = setup->no_store;
 	fill->asked_at_s = now_s(fill);
 	fill->task = (struct loop_task){ .fn = on_task, .arg = fill };
 	if (setup->from)

@@ -336,6 +336,33 @@ static void bypass_asks_the_origin_and_stores_and_no_store_does_not(void **state
 	stage_end(&stage);
 }
 
+static void who_stores_nothing_does_not_renew_what_is_stale(void **state)
+{
+	static const char *secret[] = { "$header_x_secret" };
+	struct cache_rules_conf rules = usual_rules;
+	struct stage stage;
+	struct guest guest;
+
+	(void)state;
+	rules.no_store = secret;
+	rules.n_no_store = 1;
+	rules.swr_ms = 600000;
+	stage_open_with(&stage, &rules);
+	stage_stores(&stage, "/app", STALE, "stale");
+	for (unsigned i = 1; i <= 2; i++) {
+		guest_init(&guest, &stage, "/app");
+		guest_says(&guest, i == 1 ? "X-Secret" : "X-Open", "1");
+		guest_begin(&guest);
+		guest_got(&guest, 200, "stale");
+		guest_ends(&guest);
+		EDGE_LOOP_UNTIL(stage.loop, stage.origin.n_begun == i);
+	}
+	origin_gives(&stage.origin, 200, FRESH, "fresh");
+	stage_settle(&stage);
+	stage_has(&stage, "/app", "fresh");
+	stage_end(&stage);
+}
+
 static void response_is_stored_at_the_nth_use(void **state)
 {
 	struct cache_rules_conf rules = usual_rules;
@@ -541,6 +568,7 @@ int main(void)
 		cmocka_unit_test(request_with_no_cache_asks_the_origin_and_renews_what_is_stored),
 		cmocka_unit_test(clients_wishes_count_for_nothing_where_the_rules_say_so),
 		cmocka_unit_test(bypass_asks_the_origin_and_stores_and_no_store_does_not),
+		cmocka_unit_test(who_stores_nothing_does_not_renew_what_is_stale),
 		cmocka_unit_test(response_is_stored_at_the_nth_use),
 		cmocka_unit_test(follower_with_another_variant_asks_for_himself),
 		cmocka_unit_test(unsafe_request_that_succeeds_invalidates),
