@@ -178,7 +178,7 @@ static int object_begin(struct fill *fill, struct http_head *head, const struct 
 	};
 	struct cache_object *object;
 	struct span vary = SPAN_NONE;
-	uint32_t *tags;
+	uint32_t *tags = NULL;
 
 	int r = vary_learn(fill, head, &vary);
 	if (r == 0)

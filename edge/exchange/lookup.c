@@ -417,6 +417,7 @@ enum exchange_step step_lookup(struct exchange *x)
 		exchange_refuse(x, REASON_CLIENT_HEAD_LARGE);
 		return STEP_WAIT;
 	}
+	MUST(x->lookup);
 	return x->lookup->flight ? lookup_watch(x) : look(x);
 }
 

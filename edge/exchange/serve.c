@@ -202,6 +202,7 @@ enum exchange_step serve_step(struct exchange *x)
 		exchange_fail(x, REASON_MEMORY);
 		return STEP_WAIT;
 	}
+	MUST(head);
 	x->response = head;
 	bool end = head->body == HTTP_BODY_NONE ||
 		   (head->body == HTTP_BODY_LENGTH && head->body_length == 0);

@@ -249,7 +249,7 @@ static void slow_reader_of_what_outgrows_pauses_the_fill_and_goes_on(void **stat
 	assert_in_range(n_sent, 16, 32); /* a window's worth */
 	stage_settle(&stage);
 	assert_int_equal(slow.client.body_len, PART);
-	assert_true(quick.client.body_len >= 16 * PART);
+	assert_true(quick.client.body_len >= (size_t)16 * PART);
 	unsigned n_pauses = 0;
 	while (!slow.client.ended) {
 		unsigned n_wants = stage.origin.n_wants;

@@ -4,6 +4,8 @@
  */
 #include "cache_stage.h"
 
+#include "edge/http/range.h"
+
 #define HEAD                                                                                       \
 	"Cache-Control: max-age=60\nETag: \"a\"\nContent-Type: text/plain\n"                       \
 	"Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT"
@@ -64,7 +66,7 @@ static void single_range_is_a_part(void **state)
 }
 
 /* What a client takes the parts to be: their places, in the order in which they come. */
-static void multipart_is(const struct guest *guest, const char *const *ranges, size_t n)
+static void multipart_is(const struct guest *guest, const struct range *ranges, size_t n)
 {
 	struct span type = head_field(guest->client.head, "Content-Type");
 	struct span begin = SPAN_LIT("multipart/byteranges; boundary=");
@@ -74,8 +76,7 @@ static void multipart_is(const struct guest *guest, const char *const *ranges, s
 	assert_true(span_starts(type, begin));
 	struct span boundary = span_from(type, begin.len);
 	for (size_t i = 0; i < n; i++) {
-		unsigned first = 0, last = 0;
-		assert_int_equal(sscanf(ranges[i], "%u-%u", &first, &last), 2);
+		unsigned first = (unsigned)ranges[i].first, last = (unsigned)ranges[i].last;
 		len += snprintf(text + len, sizeof(text) - (size_t)len,
 				"%s--%.*s\r\nContent-Type: text/plain\r\n"
 				"Content-Range: bytes %u-%u/%d\r\n\r\n%.*s",
@@ -93,12 +94,13 @@ static void multipart_is(const struct guest *guest, const char *const *ranges, s
 static void several_ranges_are_parts_in_the_order_that_was_asked_for(void **state)
 {
 	static const struct {
-		const char *range, *parts[3];
+		const char *range;
+		struct range parts[3];
 		size_t n;
 	} rows[] = {
-		{ "bytes=0-0,500-509", { "0-0", "500-509" }, 2 },
-		{ "bytes=0-0,300-309,-2", { "0-0", "300-309", "998-999" }, 3 },
-		{ "bytes=900-901,0-1", { "900-901", "0-1" }, 2 },
+		{ "bytes=0-0,500-509", { { 0, 0 }, { 500, 509 } }, 2 },
+		{ "bytes=0-0,300-309,-2", { { 0, 0 }, { 300, 309 }, { 998, 999 } }, 3 },
+		{ "bytes=900-901,0-1", { { 900, 901 }, { 0, 1 } }, 2 },
 	};
 	struct stage stage;
 	struct guest guest;
@@ -134,8 +136,10 @@ static void parts_may_go_backwards_through_a_large_body(void **state)
 	(void)state;
 	assert_non_null(bytes);
 	memset(bytes, 'x', LARGE_BYTES);
-	memcpy(bytes + LARGE_BYTES - 4, "last", 4);
-	memcpy(bytes, "head", 4);
+	for (size_t i = 0; i < 4; i++) {
+		bytes[i] = (uint8_t) "head"[i];
+		bytes[LARGE_BYTES - 4 + i] = (uint8_t) "last"[i];
+	}
 	stage_open_with(&stage, &usual_rules);
 	guest_comes(&guest, &stage, "/app");
 	origin_is_asked(&stage, &stage.origin, 1);
@@ -161,7 +165,7 @@ static void part_of_what_is_on_its_way_comes_when_it_is_there(void **state)
 {
 	struct stage stage;
 	struct guest first, early, late, both;
-	static const char *const parts[] = { "0-1", "900-901" };
+	static const struct range parts[] = { { 0, 1 }, { 900, 901 } };
 
 	(void)state;
 	stage_open_with(&stage, &usual_rules);
