@@ -40,6 +40,12 @@ void cache_flight_ref(struct cache_flight *flight)
 	__atomic_add_fetch(&flight->n_refs, 1, __ATOMIC_RELAXED);
 }
 
+static void unreserve(struct cache_flight *flight)
+{
+	__atomic_sub_fetch(&flight->cache->reserved, flight->reserved, __ATOMIC_RELAXED);
+	flight->reserved = 0;
+}
+
 void cache_flight_unref(struct cache_flight *flight)
 {
 	if (!flight || __atomic_sub_fetch(&flight->n_refs, 1, __ATOMIC_ACQ_REL) > 0)
@@ -47,7 +53,7 @@ void cache_flight_unref(struct cache_flight *flight)
 	MUST(!flight->listed && TAILQ_EMPTY(&flight->waiters));
 	cache_object_unref(flight->object);
 	__atomic_sub_fetch(&flight->cache->n_flights, 1, __ATOMIC_RELAXED);
-	__atomic_sub_fetch(&flight->cache->reserved, flight->reserved, __ATOMIC_RELAXED);
+	unreserve(flight);
 	cache_unref(flight->cache);
 	free(flight);
 }
@@ -298,8 +304,11 @@ static void object_store(struct cache_flight *flight, int64_t now_s)
 void cache_flight_land(struct cache_flight *flight, bool store, int64_t now_s)
 {
 	MUST(flight->state == FLIGHT_HEAD);
-	if (store && cache_object_body(flight->object) == CACHE_BODY_WHOLE)
+	if (store && cache_object_body(flight->object) == CACHE_BODY_WHOLE) {
 		object_store(flight, now_s);
+		unreserve(
+			flight); /* it is counted among what is stored, however slow its readers */
+	}
 	flight_end(flight, FLIGHT_HEAD, REASON_DONE);
 }
 

@@ -35,7 +35,6 @@ struct fill {
 	struct cache_object *stored; /* a reference */
 	struct http_head asked, request;
 	struct addr from, to;
-	bool no_store;
 	struct exchange *leader; /* NULL: none, or it has left */
 	struct fetch *fetch;     /* NULL: handed over */
 	struct cache_writer writer;
@@ -45,7 +44,7 @@ struct fill {
 	uint64_t reserved;
 	struct wake *wake; /* owned; how it waits for them */
 	int64_t asked_at_s;
-	struct loop_task task; /* the end */
+	struct loop_task task; /* the beginning of the body, or the end */
 	struct arena arena;
 };
 
@@ -70,14 +69,15 @@ static void fill_free(struct fill *fill)
 	OBJ_FREE(fill);
 }
 
-static void on_end(void *arg)
+/* It has ended; or those on this worker who waited for its head have begun to read. */
+static void on_task(void *arg)
 {
-	fill_free(OBJ_CAST(struct fill, arg, FILL_KIND));
-}
+	struct fill *fill = OBJ_CAST(struct fill, arg, FILL_KIND);
 
-static void end_later(struct fill *fill)
-{
-	loop_defer_soon(fill->env->loop, &fill->task);
+	if (fill->flight)
+		fetch_want_body(fill->fetch);
+	else
+		fill_free(fill);
 }
 
 /* The flight is over, in whatever way: nobody hears of us any more. */
@@ -87,7 +87,7 @@ static void flight_drop(struct fill *fill)
 		wake_drop(fill->wake, cache_flight_unpause(fill->flight, &fill->wake->waiter));
 	fill->wake = NULL;
 	cache_flight_unref(TAKE(fill->flight));
-	end_later(fill);
+	loop_defer_soon(fill->env->loop, &fill->task);
 }
 
 void fill_stop_all(struct exchange_env *env)
@@ -109,11 +109,6 @@ void fill_leave(struct fill *fill)
 {
 	if (fill)
 		fill->leader = NULL;
-}
-
-struct fetch *fill_fetch(struct fill *fill)
-{
-	return fill->fetch;
 }
 
 static int64_t now_s(const struct fill *fill)
@@ -307,10 +302,10 @@ static bool failure_hidden(struct fill *fill)
 }
 
 /* What one client asks for is no reason for others not to wait. */
-static bool is_of_client(const struct fill *fill, uint16_t status, enum storable verdict)
+static bool is_of_client(uint16_t status, enum storable verdict)
 {
-	return fill->no_store || cache_rules_is_of_request(status) ||
-	       verdict == STORABLE_NOT_AUTHORIZED || verdict == STORABLE_NOT_WISHED;
+	return cache_rules_is_of_request(status) || verdict == STORABLE_NOT_AUTHORIZED ||
+	       verdict == STORABLE_NOT_WISHED;
 }
 
 /* Is its size one that we keep? One that is not known is found out. */
@@ -345,8 +340,8 @@ static void on_head(void *arg, struct http_head *head, bool end)
 		return;
 	enum storable verdict = cache_rules_judge(fill->rules, &fill->asked, head, fill->asked_at_s,
 						  now_s(fill), &life);
-	if (fill->no_store || verdict != STORABLE || !size_fits(fill, head)) {
-		pass(fill, head, end, !is_of_client(fill, head->status, verdict));
+	if (verdict != STORABLE || !size_fits(fill, head)) {
+		pass(fill, head, end, !is_of_client(head->status, verdict));
 		return;
 	}
 	if (object_begin(fill, head, &life, NULL) < 0) {
@@ -357,8 +352,8 @@ static void on_head(void *arg, struct http_head *head, bool end)
 		land(fill);
 	else if (end)
 		body_fail(fill);
-	else
-		fetch_want_body(fill->fetch);
+	else /* it must not outgrow what nobody has begun to read */
+		loop_defer_soon(fill->env->loop, &fill->task);
 }
 
 /* It has grown past what is kept: those who read it get it, and nobody else. */
@@ -543,9 +538,8 @@ int fill_begin(const struct fill_setup *setup, struct fill **ret_fill)
 	fill->rules = setup->rules;
 	fill->flight = setup->flight;
 	fill->stored = setup->stored ? cache_object_ref(setup->stored) : NULL;
-	fill->no_store = setup->no_store;
 	fill->asked_at_s = now_s(fill);
-	fill->task = (struct loop_task){ .fn = on_end, .arg = fill };
+	fill->task = (struct loop_task){ .fn = on_task, .arg = fill };
 	if (setup->from)
 		fill->from = *setup->from;
 	if (setup->to)

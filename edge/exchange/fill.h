@@ -27,7 +27,6 @@ struct fill_setup {
 	const struct http_head *request; /* as the origin is to get it; copied, and made
 					    conditional */
 	const struct addr *from, *to;    /* copied; NULL: unknown */
-	bool no_store;                   /* whatever comes is not to be stored */
 	struct exchange *leader;         /* NULL: nobody waits for it here */
 };
 
@@ -35,7 +34,5 @@ struct fill_setup {
 int fill_begin(const struct fill_setup *setup, struct fill **ret_fill);
 /* The exchange that began it does not wait any more. */
 void fill_leave(struct fill *fill);
-/* Who was asked; NULL: nobody yet. */
-struct fetch *fill_fetch(struct fill *fill);
 /* Ends all: for exchange_env_fini(). */
 void fill_stop_all(struct exchange_env *env);

@@ -236,7 +236,6 @@ static int fill_start(struct exchange *x, struct cache_flight *flight, bool lead
 		.request = &upstream,
 		.from = x->client.addr,
 		.to = introduced ? conn_local(x->conn) : NULL,
-		.no_store = lookup->no_store,
 		.leader = leader ? x : NULL,
 	};
 	r = fill_begin(&setup, &fill);
@@ -282,13 +281,16 @@ static enum exchange_step serve(struct exchange *x, struct cache_object *object,
 	return STEP_WAIT;
 }
 
-/* Stale, and good enough for now: one of those who find it so asks the origin. */
+/* Stale, and good enough for now: one of those who find it so, and whose response may be stored,
+ * asks the origin. */
 static enum exchange_step serve_stale(struct exchange *x, struct cache_object *object)
 {
 	struct lookup *lookup = x->lookup;
 	struct cache *store = cache_rules_store(lookup->rules);
 	struct cache_flight *flight = NULL;
 
+	if (lookup->no_store)
+		return serve(x, object, LOOKUP_STALE);
 	int r = cache_join(store, &lookup->key, object, &flight);
 	if (r == CACHE_JOIN_FOLLOW)
 		cache_flight_unref(flight);
@@ -496,6 +498,7 @@ enum exchange_step step_lookup(struct exchange *x)
 		exchange_refuse(x, REASON_CLIENT_HEAD_LARGE);
 		return STEP_WAIT;
 	}
+	MUST(x->lookup);
 	return x->lookup->flight ? lookup_watch(x) : look(x);
 }
 

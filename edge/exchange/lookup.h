@@ -51,6 +51,7 @@ struct lookup {
 	struct serve_parts *parts;   /* in the arena; NULL: the body is one run of bytes */
 	bool served;                 /* from the reader */
 	bool reads;                  /* the flight knows that we do */
+	bool trailed;                /* the responder was told the trailers, if there are any */
 	struct addr origin;          /* that the fill asked; len 0: none */
 	uint32_t n_tries;
 	unsigned n_rounds;

@@ -13,11 +13,12 @@ bool serve_begin(struct exchange *x, struct cache_object *object)
 {
 	struct lookup *lookup = x->lookup;
 
-	lookup->served = true;
 	if (lookup->flight) {
 		lookup->reads = cache_flight_read(lookup->flight, &lookup->reader, 0, UINT64_MAX);
+		lookup->served = lookup->reads;
 		return lookup->reads;
 	}
+	lookup->served = true;
 	cache_reader_init(&lookup->reader, object, 0, UINT64_MAX);
 	return true;
 }
@@ -126,12 +127,18 @@ static int head_compose(struct exchange *x, struct http_head **ret_head)
 /* ---- the body ----------------------------------------------------------------------------------
  */
 
+/* Once; and not behind a part, for they are the whole's. */
 static int trailers_give(struct exchange *x)
 {
-	const struct cache_trailers *kept = x->lookup->reader.object->trailers;
+	struct lookup *lookup = x->lookup;
+	const struct cache_object *object = lookup->reader.object;
 	struct http_head *trailers;
 
-	if (!kept || x->response->status == 206) /* they are of the whole */
+	if (lookup->trailed || lookup->reader.end != UINT64_MAX)
+		return 0;
+	lookup->trailed = true;
+	const struct cache_trailers *kept = (object->body_of ? object->body_of : object)->trailers;
+	if (!kept)
 		return 0;
 	trailers = ARENA_NEW(x->arena, struct http_head);
 	int r = trailers ? http_head_init(trailers, x->arena) : err_new(-ENOBUFS);
@@ -162,14 +169,14 @@ static bool body_push(struct exchange *x, bool end)
 	return chain_empty(body);
 }
 
-/* More is to come. */
+/* More is to come. False: it is there by now. */
 static bool body_wait(struct exchange *x, uint64_t seen)
 {
 	int r = lookup_wait(x, FLIGHT_HEAD, seen);
 
 	if (r < 0)
-		exchange_fail(x, REASON_MEMORY);
-	return r == LOOKUP_WAITS;
+		exchange_fail(x, REASON_MEMORY); /* it may be freed by now */
+	return r != LOOKUP_CHANGED;
 }
 
 static enum exchange_step body_pump(struct exchange *x)
@@ -186,7 +193,7 @@ static enum exchange_step body_pump(struct exchange *x)
 		case CACHE_READ_WAIT:
 			if (!chain_empty(&lookup->body) && !body_push(x, false))
 				return STEP_WAIT;
-			if (body_wait(x, seen) || x->state != EXCHANGE_DELIVER)
+			if (body_wait(x, seen))
 				return STEP_WAIT;
 			break;
 		case CACHE_READ_END:
@@ -213,6 +220,7 @@ enum exchange_step serve_step(struct exchange *x)
 		exchange_fail(x, REASON_MEMORY);
 		return STEP_WAIT;
 	}
+	MUST(head);
 	x->response = head;
 	bool end = head->body == HTTP_BODY_NONE ||
 		   (head->body == HTTP_BODY_LENGTH && head->body_length == 0);

@@ -69,7 +69,7 @@ static void head_partial(struct http_head *head, uint64_t length)
 	head->body_length = length;
 }
 
-/* Parts that go backwards begin anew: the body is whole, and so its beginning is still there. */
+/* Parts that go backwards begin anew: then the body's beginning is still there. */
 static void reader_set(struct cache_reader *reader, const struct range *range)
 {
 	struct cache_object *object = reader->object;
@@ -113,6 +113,15 @@ static int many_parts(struct exchange *x, struct http_head *head, const struct r
 	return err_pass(http_head_set(head, HTTP_NAME_CONTENT_TYPE, parts->text.content_type));
 }
 
+/* In a body that is whole, and that was not let go of while it came. */
+static bool may_go_back(const struct lookup *lookup)
+{
+	const struct cache_object *object = lookup->reader.object;
+
+	return cache_object_body(object) == CACHE_BODY_WHOLE &&
+	       (object->bytes || object->body_of || !lookup->flight);
+}
+
 static int range_select(struct exchange *x, struct http_head *head,
 			const struct validators *validators)
 {
@@ -129,9 +138,7 @@ static int range_select(struct exchange *x, struct http_head *head,
 	case RANGE_OK:
 		if (ranges.n == 1)
 			return err_pass(one_part(x, head, &ranges.ranges[0]));
-		/* Backwards only in a body that is whole. */
-		if (!ranges.ascending &&
-		    cache_object_body(x->lookup->reader.object) != CACHE_BODY_WHOLE)
+		if (!ranges.ascending && !may_go_back(x->lookup))
 			return 0;
 		return err_pass(many_parts(x, head, &ranges));
 	}

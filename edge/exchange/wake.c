@@ -38,7 +38,7 @@ static void on_wake(struct cache_waiter *waiter)
 {
 	struct wake *wake = CONTAINER_OF(waiter, struct wake, waiter);
 
-	if (loop_is_mine(wake->mailbox->loop))
+	if (pthread_equal(wake->thread, pthread_self()))
 		loop_defer_soon(wake->mailbox->loop, &wake->task);
 	else
 		mailbox_post(wake->mailbox, &wake->mail);
@@ -53,6 +53,7 @@ struct wake *wake_new(struct mailbox *mailbox, void (*fn)(void *arg), void *arg)
 	wake->waiter.wake = on_wake;
 	wake->mail.fn = on_mail;
 	wake->mailbox = mailbox;
+	wake->thread = pthread_self();
 	wake->task = (struct loop_task){ .fn = on_task, .arg = wake };
 	wake->fn = fn;
 	wake->arg = arg;

@@ -13,6 +13,7 @@ struct wake {
 	struct cache_waiter waiter;
 	struct mail mail;
 	struct mailbox *mailbox; /* borrowed: of the owner's worker */
+	pthread_t thread;        /* its own: a loop belongs to nobody once it has ended */
 	struct loop_task task;   /* when the flight is led on this thread: soon, not from inside */
 	void (*fn)(void *arg);
 	void *arg;
@@ -20,8 +21,9 @@ struct wake {
 	bool left;    /* the owner has gone */
 };
 
-/* `fn` runs once for each time that it was lent. NULL: no memory. */
+/* On the thread of the mailbox's loop; `fn` runs there, once for each time that it was lent. NULL:
+ * no memory. */
 struct wake *wake_new(struct mailbox *mailbox, void (*fn)(void *arg), void *arg);
-/* Freed now, or when its mail comes; fn is not called any more. `still_lent`: the flight has it,
- * and has given it back. NULL is fine. */
+/* Freed now, or when its mail comes; fn is not called any more. `given_back`: the flight had it,
+ * and does not wake it any more. NULL is fine. */
 void wake_drop(struct wake *wake, bool given_back);

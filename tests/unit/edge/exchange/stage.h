@@ -11,7 +11,7 @@
 #include "edge/exchange/fetch.h"
 #include "edge/report/edge_metrics.h"
 
-enum { STAGE_ORIGINS = 2, STAGE_BODY_BYTES = 4096 };
+enum { STAGE_ORIGINS = 2, STAGE_BODY_BYTES = 4096, STAGE_MORE = 2, STAGE_CACHE_BYTES = 16 << 20 };
 
 /* What the client got. */
 struct stage_client {
@@ -21,10 +21,13 @@ struct stage_client {
 	bool ended;
 	enum close_reason abort_reason;
 	unsigned n_trailers;          /* fields of them */
+	unsigned n_trailers_set;      /* times that they were told */
 	const struct http_head *head; /* while the exchange lives */
-	char body[STAGE_BODY_BYTES];
+	char body[STAGE_BODY_BYTES];  /* its beginning */
 	size_t body_len;
-	size_t room; /* of the responder, in bytes */
+	uint64_t body_sum; /* stage_sum() of all of it */
+	size_t room;       /* of the responder, in bytes */
+	void **exchange;   /* where its exchange stands: NULL once it has ended */
 	bool takes_pipes;
 	struct splice_pipe *pipe; /* lent to us; NULL: none */
 };
@@ -42,6 +45,8 @@ struct stage_origin {
 	uint64_t length;
 	unsigned n_trailers;
 	size_t body_len;
+	struct http_head asked; /* in the stage's arena; with a cache alone */
+	struct chain left;      /* response body that was not taken */
 };
 
 struct stage {
@@ -65,6 +70,9 @@ struct stage {
 	struct conn *client_conn;
 	struct stage_client client;
 	struct stage_origin origin;
+	struct stage_origin more[STAGE_MORE]; /* asked while `origin` is busy */
+	struct cache *cache;                  /* NULL: nothing is stored */
+	struct mailbox mailbox;               /* open with a cache alone */
 	const struct request_events *events;
 	void *exchange; /* NULL once it has ended */
 };
@@ -93,14 +101,23 @@ static int stage_send_head(struct responder *responder, const struct http_head *
 	return 0;
 }
 
+/* Told by what was sent, and in which order. */
+static inline uint64_t stage_sum(uint64_t sum, const void *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		sum = sum * 31 + ((const uint8_t *)bytes)[i];
+	return sum;
+}
+
 static int stage_send_body(struct responder *responder, struct chain *body, bool end)
 {
 	struct stage_client *client = CONTAINER_OF(responder, struct stage_client, responder);
 
 	while (client->room && !chain_empty(body)) {
 		struct span front = span_first(chain_front(body), client->room);
-		assert_true(client->body_len + front.len <= STAGE_BODY_BYTES);
-		memcpy(client->body + client->body_len, front.at, front.len);
+		size_t kept = MIN(client->body_len, STAGE_BODY_BYTES);
+		memcpy(client->body + kept, front.at, MIN(front.len, STAGE_BODY_BYTES - kept));
+		client->body_sum = stage_sum(client->body_sum, front.at, front.len);
 		client->body_len += front.len;
 		client->room -= front.len;
 		chain_drop(body, front.len);
@@ -128,7 +145,10 @@ static int stage_send_pipe(struct responder *responder, struct splice_pipe *pipe
 
 static void stage_set_trailers(struct responder *responder, const struct http_head *trailers)
 {
-	CONTAINER_OF(responder, struct stage_client, responder)->n_trailers = trailers->n_fields;
+	struct stage_client *client = CONTAINER_OF(responder, struct stage_client, responder);
+
+	client->n_trailers = trailers->n_fields;
+	client->n_trailers_set++;
 }
 
 static void stage_client_want_body(struct responder *responder)
@@ -142,7 +162,7 @@ static void stage_abort(struct responder *responder, enum close_reason reason)
 
 	client->n_aborts++;
 	client->abort_reason = reason;
-	stage_now->exchange = NULL;
+	*client->exchange = NULL;
 }
 
 static struct conn *stage_client_conn(struct responder *responder)
@@ -174,6 +194,8 @@ static int stage_request_head(struct requester *requester, const struct http_hea
 	origin->framing = head->body;
 	origin->length = head->body_length;
 	snprintf(origin->upgrade, sizeof(origin->upgrade), "%.*s", SPAN_FMT(head->upgrade));
+	if (stage_now->cache)
+		assert_int_equal(http_head_copy(head, &stage_now->arena, &origin->asked), 0);
 	if (via)
 		snprintf(origin->via, sizeof(origin->via), "%.*s", SPAN_FMT(via->value));
 	return 0;
@@ -211,6 +233,7 @@ static void stage_cancel(struct requester *requester)
 	assert_true(origin->open);
 	origin->open = false;
 	origin->n_cancelled++;
+	chain_clear(&origin->left);
 	conn_close(origin->setup.conn);
 }
 
@@ -228,6 +251,8 @@ static int stage_begin_requester(const struct requester_setup *setup,
 {
 	struct stage_origin *origin = &stage_now->origin;
 
+	for (size_t i = 0; stage_now->cache && i < STAGE_MORE && origin->open; i++)
+		origin = &stage_now->more[i];
 	assert_false(origin->open);
 	origin->open = true;
 	origin->n_begun++;
@@ -340,6 +365,7 @@ static inline void stage_open_client(struct stage *stage)
 			 0);
 	stage->client.responder.ops = &stage_responder_ops;
 	stage->client.room = SIZE_MAX;
+	stage->client.exchange = &stage->exchange;
 }
 
 static inline void stage_open_pool(struct stage *stage)
@@ -363,15 +389,17 @@ static inline void stage_open_pool(struct stage *stage)
 	stage_origins(stage, both);
 }
 
-static inline void stage_open_world(struct stage *stage)
+static inline void stage_open_world(struct stage *stage, const struct cache_rules_conf *rules)
 {
 	static const char *const pools[] = { "app" };
-	const struct route_pools names = { .names = pools, .n = 1 };
+	const struct route_pools names = { pools, 1, &stage->cache, stage->cache ? 1 : 0 };
 
 	stage->routes[0] =
 		(struct route_conf){ .path = { "/app" }, .proxy = { .set = true, .pool = "app" } };
 	stage->routes[1] = (struct route_conf){ .path = { "/hello" },
 						.respond = { true, 200, "hello\n", "text/plain" } };
+	if (rules)
+		stage->routes[0].cache = *rules;
 	stage->hosts[0] = "www.example";
 	stage->service = (struct service_conf){ .name = "web",
 						.hosts = stage->hosts,
@@ -393,10 +421,22 @@ static inline void stage_open_world(struct stage *stage)
 					    .begin_requester = stage_begin_requester,
 					    .node = "n",
 					    .region = "r",
+					    .mailbox = rules ? &stage->mailbox : NULL,
 					    .world = &stage->world };
+	if (rules)
+		rng_seed_os(&stage->env.rng);
 }
 
-static inline void stage_open(struct stage *stage)
+static inline void stage_open_cache(struct stage *stage, const struct cache_rules_conf *rules)
+{
+	const struct cache_conf conf = { .name = rules->store, .memory_bytes = STAGE_CACHE_BYTES };
+
+	assert_int_equal(cache_new(&conf, loop_wall_s(stage->loop), &stage->cache), 0);
+	assert_int_equal(mailbox_open(&stage->mailbox, stage->loop), 0);
+}
+
+/* `rules`: of the route that proxies; borrowed; NULL: it stores nothing. */
+static inline void stage_open_with(struct stage *stage, const struct cache_rules_conf *rules)
 {
 	*stage = (struct stage){ .exchange = NULL };
 	stage_now = stage;
@@ -406,7 +446,9 @@ static inline void stage_open(struct stage *stage)
 	arena_init(&stage->arena, 65536);
 	stage_open_client(stage);
 	stage_open_pool(stage);
-	stage_open_world(stage);
+	if (rules)
+		stage_open_cache(stage, rules);
+	stage_open_world(stage, rules);
 	assert_int_equal(http_head_init(&stage->head, &stage->arena), 0);
 	stage->head.method = HTTP_METHOD_GET;
 	stage->head.method_text = SPAN_LIT("GET");
@@ -415,6 +457,11 @@ static inline void stage_open(struct stage *stage)
 	stage->head.target = stage->head.path = SPAN_LIT("/app");
 	stage->head.version_major = 1;
 	stage->head.version_minor = 1;
+}
+
+static inline void stage_open(struct stage *stage)
+{
+	stage_open_with(stage, NULL);
 }
 
 static inline void stage_begin_with(struct stage *stage, enum close_reason fault)
@@ -452,6 +499,9 @@ static inline void stage_close(struct stage *stage)
 	origin_set_free(stage->pool.origins);
 	pool_free(stage->pool.pool);
 	service_map_free(stage->services);
+	if (stage->cache)
+		mailbox_close(&stage->mailbox);
+	cache_unref(stage->cache);
 	conn_close(stage->client_conn);
 	close(stage->client_peer);
 	for (size_t i = 0; i < STAGE_ORIGINS; i++)
