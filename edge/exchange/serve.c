@@ -127,6 +127,12 @@ static int head_compose(struct exchange *x, struct http_head **ret_head)
 /* ---- the body ----------------------------------------------------------------------------------
  */
 
+/* RFC 9110 6.5.1: who has not said so may not expect any. */
+static bool takes_trailers(const struct http_head *request)
+{
+	return request->version_major > 1 || request->takes_trailers;
+}
+
 /* Once; and not behind a part, for they are the whole's. */
 static int trailers_give(struct exchange *x)
 {
@@ -134,7 +140,7 @@ static int trailers_give(struct exchange *x)
 	const struct cache_object *object = lookup->reader.object;
 	struct http_head *trailers;
 
-	if (lookup->trailed || lookup->reader.end != UINT64_MAX)
+	if (lookup->trailed || lookup->reader.end != UINT64_MAX || !takes_trailers(x->request))
 		return 0;
 	lookup->trailed = true;
 	const struct cache_trailers *kept = (object->body_of ? object->body_of : object)->trailers;
