@@ -49,6 +49,7 @@ static inline void guest_init(struct guest *guest, struct stage *stage, const ch
 	arena_init(&guest->arena, 65536);
 	assert_int_equal(http_head_copy(&stage->head, &guest->arena, &guest->head), 0);
 	guest->head.target = guest->head.path = span_str(target);
+	guest->head.takes_trailers = true;
 }
 
 static inline void guest_says(struct guest *guest, const char *name, const char *value)
@@ -158,7 +159,6 @@ static inline void origin_heads(struct stage_origin *origin, unsigned status, co
 	assert_int_equal(http_head_init(head, setup->arena), 0);
 	head->status = (uint16_t)status;
 	head->version_major = head->version_minor = 1;
-	head->takes_trailers = true;
 	head->body = http_status_has_body(status) ? HTTP_BODY_STREAM : HTTP_BODY_NONE;
 	while (span_cut(&rest, '\n', &line)) {
 		size_t colon = span_find(line, ':');
