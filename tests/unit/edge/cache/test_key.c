@@ -495,8 +495,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(a_variant_is_told_by_what_it_varies_by, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(a_list_of_very_many_members_keeps_its_order,
-						setup, teardown),
+		cmocka_unit_test_setup_teardown(a_list_of_very_many_members_keeps_its_order, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(without_room_it_says_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			two_requests_make_the_same_key_if_and_only_if_they_mean_the_same, setup,
